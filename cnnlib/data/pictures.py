@@ -1,0 +1,146 @@
+"""Folders and archives of picture files, one folder a class, made into an `ImageSet`."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from . import archives
+from .imageset import ImageSet
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+LAYOUT = "lay the pictures out as <class>/*, or as train/<class>/* and test/<class>/*"
+ONE_SIZE = "give one size for all, as in image_folder(path, size=64)"
+
+Part = tuple[np.ndarray, np.ndarray, tuple[str, ...]]  # images, labels, classes
+
+
+def image_folder(
+    path: str | Path, size: int | None = None, skip_broken: bool = False
+) -> ImageSet | tuple[ImageSet, ImageSet]:
+    """Load your own pictures: a folder or an archive (tar, tar.gz, zip), one folder a class.
+
+    Parameters
+    ----------
+    path : str or Path
+        Laid out as ``<class>/*``, or as ``train/<class>/*`` and ``test/<class>/*``.
+    size : int, optional
+        Cut the largest square out of each picture's centre and scale it to `size` x `size`.
+        Without it, all pictures must have one size.
+    skip_broken : bool
+        Leave pictures that cannot be read out, with a warning that counts them.
+
+    Returns
+    -------
+    ImageSet, or (train, test) where the layout has both
+        RGB pixels of shape ``(N, 3, H, W)``; the classes in alphabetical order. The classes
+        alternate, so that the first n pictures hold some of each.
+
+    Raises
+    ------
+    ValueError
+        If there is no picture, no class folder, a broken picture (named), a mixture of sizes, a
+        corrupt archive, or train and test differ in their classes.
+    """
+    path = Path(path).expanduser()
+    parts = read_pictures(path, archives.read_files(path), size, skip_broken)
+    sets = [ImageSet(*part, f"pictures from {path.name}") for part in parts]
+    return sets[0] if len(sets) == 1 else tuple(sets)
+
+
+def read_pictures(
+    path: Path,
+    files: Iterable[tuple[PurePosixPath, bytes]],
+    size: int | None = None,
+    skip_broken: bool = False,
+) -> list[Part]:
+    """Decode the pictures among the files: one part, or train and test."""
+    if size is not None and size < 1:
+        raise ValueError(f"size={size}: choose at least 1 pixel")
+    found: dict[str, list] = {}
+    broken, bytes_, first = [], 0, None
+    for name, content in files:
+        if not _is_picture(name):
+            continue
+        part, label = _place(path, name)
+        try:
+            pixels = _decode(content, size)
+        except Exception as error:  # a damaged picture can fail in any way there is
+            if not skip_broken:
+                raise ValueError(
+                    f"{name} in {path} cannot be read ({error}); mend or remove it, or skip such "
+                    "pictures with skip_broken=True"
+                ) from error
+            broken.append(name)
+            continue
+        first = first or (name, pixels.shape)
+        if pixels.shape != first[1]:
+            raise ValueError(
+                f"the pictures of {path} differ in size: (C, H, W) is {first[1]} for {first[0]} "
+                f"and {pixels.shape} for {name}; {ONE_SIZE}"
+            )
+        bytes_ += pixels.nbytes
+        if bytes_ > archives.MAX_TOTAL_BYTES:
+            raise ValueError(f"{path} decodes to more than {bytes_:,} bytes; {ONE_SIZE}")
+        found.setdefault(part, []).append((label, name.name, pixels))
+    if broken:
+        warnings.warn(
+            f"skipped {len(broken)} broken pictures of {path}: {broken[0]} ...", stacklevel=3
+        )
+    _check_parts(path, found)
+    return [_dealt(found[part]) for part in ("", "train", "test") if part in found]
+
+
+def _is_picture(name: PurePosixPath) -> bool:
+    """Tell pictures from lists and read-me files, and from what file managers leave behind."""
+    hidden = any(part.startswith(".") or part == "__MACOSX" for part in name.parts)
+    return name.suffix.lower() in SUFFIXES and not hidden
+
+
+def _place(path: Path, name: PurePosixPath) -> tuple[str, str]:
+    """Return the part ("train", "test" or "") and the class that a picture's folders name."""
+    *above, label = name.parts[:-1] or [""]
+    if label in ("", "train", "test"):
+        raise ValueError(f"{name} in {path} lies in no class folder; {LAYOUT}")
+    return above[-1] if above and above[-1] in ("train", "test") else "", label
+
+
+def _decode(content: bytes, size: int | None) -> np.ndarray:
+    """Return a picture as uint8 (3, H, W), upright, within Pillow's limit of pixels."""
+    with Image.open(io.BytesIO(content)) as picture:
+        if picture.width * picture.height > (Image.MAX_IMAGE_PIXELS or float("inf")):
+            raise ValueError(f"{picture.width} x {picture.height} pixels are too many")
+        picture = ImageOps.exif_transpose(picture).convert("RGB")
+        if size is not None:
+            picture = ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
+        return np.array(picture).transpose(2, 0, 1)
+
+
+def _check_parts(path: Path, found: dict[str, list]) -> None:
+    """Require one plain set, or a train and a test set with the same classes."""
+    if not found:
+        raise ValueError(f"{path} holds no picture that can be read; {LAYOUT}")
+    if set(found) not in ({""}, {"train", "test"}):
+        parts = sorted(part or "neither" for part in found)
+        raise ValueError(f"of train/ and test/, {path} has pictures in {parts} only; {LAYOUT}")
+    classes = [{label for label, _, _ in pictures} for pictures in found.values()]
+    odd = sorted(classes[0] ^ classes[-1])
+    if odd:
+        raise ValueError(f"only one of train and test in {path} has the classes {odd}; give both")
+
+
+def _dealt(pictures: list) -> Part:
+    """Sort by name within each class, then deal the classes out in turn."""
+    classes = tuple(sorted({label for label, _, _ in pictures}))
+    served, deal = Counter(), []
+    for label, _, pixels in sorted(pictures, key=lambda picture: picture[:2]):
+        deal.append((served[label], classes.index(label), pixels))
+        served[label] += 1
+    deal.sort(key=lambda picture: picture[:2])
+    return np.stack([pixels for *_, pixels in deal]), np.array([k for _, k, _ in deal]), classes
