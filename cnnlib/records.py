@@ -1,0 +1,320 @@
+"""The record of a run: what was done, with what, on what, and what came out.
+
+A record is a JSON file in ``results/``, written by ``python -m experiments`` and read by the book,
+so that every number on a page leads back to the code, the data and the machine that made it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+SCHEMA = 1
+PACKAGES = ("torch", "torchvision", "numpy", "cnnlib")
+
+
+@dataclass(frozen=True)
+class Record:
+    """All that is known of one experiment.
+
+    Parameters
+    ----------
+    name
+        The experiment's name, also that of its file.
+    created
+        When it ended, in UTC (ISO 8601).
+    profile
+        ``"short"`` or ``"full"``.
+    command
+        The command line that repeats it.
+    git
+        ``commit`` and ``dirty``: whether the working tree held uncommitted changes.
+    versions
+        Of Python and of the packages that compute.
+    device
+        ``type``, ``name`` and ``threads``.
+    precision
+        What :func:`cnnlib.training.pick_precision` chose.
+    config
+        The training configuration, and the batches' and the model's options.
+    data
+        ``name``, and under ``splits`` the size and the hash of each.
+    architecture
+        ``name``, ``parameters``, and the ``fingerprint`` of all names and shapes.
+    runs
+        One a seed: ``seed``, ``seconds``, ``epochs`` (as dicts), and ``test``: for each test set
+        its ``n``, ``correct``, ``accuracy``, ``interval`` and ``loss``.
+    checkpoint
+        ``file``, ``bytes``, ``sha256`` and ``seed`` of the weights that were kept, and ``probe``:
+        what they answer to a fixed input; or None.
+    """
+
+    name: str
+    created: str
+    profile: str
+    command: str
+    git: dict
+    versions: dict
+    device: dict
+    precision: str
+    config: dict
+    data: dict
+    architecture: dict
+    runs: list = field(default_factory=list)
+    checkpoint: dict | None = None
+    schema: int = SCHEMA
+
+    def mean(self, test: str = "test") -> float:
+        """Return the mean accuracy over the seeds on the test set of that name."""
+        accuracies = [run["test"][test]["accuracy"] for run in self.runs]
+        return sum(accuracies) / len(accuracies)
+
+
+def wilson_interval(correct: int, n: int, z: float = 1.96) -> tuple[float, float]:
+    """Return the interval that holds the true accuracy with 95 % confidence (``z = 1.96``).
+
+    Raises
+    ------
+    ValueError
+        If ``correct`` is not in 0..n, or n is 0.
+
+    References
+    ----------
+    E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", 1927.
+    """
+    if n < 1 or not 0 <= correct <= n:
+        raise ValueError(f"{correct} correct of {n} is not possible; n must be 1 or more.")
+    p, zz = correct / n, z * z / n
+    center = (p + zz / 2) / (1 + zz)
+    half = z * math.sqrt(p * (1 - p) / n + zz / (4 * n)) / (1 + zz)
+    # The clip removes a rounding error of 1e-17 where none or all are correct.
+    return max(0.0, center - half), min(1.0, center + half)
+
+
+def measured(n: int, correct: int, loss: float) -> dict:
+    """Return a test result in the record's form, with its interval."""
+    return {
+        "n": n,
+        "correct": correct,
+        "accuracy": correct / n,
+        "interval": list(wilson_interval(correct, n)),
+        "loss": loss,
+    }
+
+
+def provenance() -> dict:
+    """Return when, by which command, from which commit and with which versions this runs."""
+    module = getattr(sys.modules["__main__"], "__spec__", None)
+    program = f"-m {module.parent or module.name}" if module else Path(sys.argv[0]).name
+    # Files by their names alone: folders differ from one machine to the next.
+    arguments = [Path(a).name if os.path.exists(a) else a for a in sys.argv[1:]]
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": " ".join(["python", program, *arguments]),
+        "git": _git_state(),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in PACKAGES},
+        },
+    }
+
+
+def describe_device(device: str = "cpu") -> dict:
+    """Return the type, the name and the number of threads of the device that computes."""
+    import torch
+
+    kind = torch.device(device).type
+    name = torch.cuda.get_device_name(device) if kind == "cuda" else _cpu_name()
+    return {"type": kind, "name": name, "threads": torch.get_num_threads()}
+
+
+def file_sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def results_folder() -> Path:
+    """Return the folder of the shipped records: ``results/`` in a checkout, or the package's."""
+    here = Path(__file__).resolve().parent
+    checkout = here.parent / "results"
+    return checkout if checkout.is_dir() else here / "results"
+
+
+def save(record: Record, folder: str | Path | None = None) -> Path:
+    """Validate ``record`` and write it to ``folder/NAME.json``, whole or not at all."""
+    validate(asdict(record))
+    path = Path(folder or results_folder()) / f"{record.name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(json.dumps(asdict(record), indent=1, allow_nan=False) + "\n")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def load(name: str, folder: str | Path | None = None) -> Record:
+    """Read and validate the record of that name.
+
+    Raises
+    ------
+    ValueError
+        If there is no such record (the message lists those that are there), or it is not valid.
+    """
+    path = Path(folder or results_folder()) / f"{name}.json"
+    if not path.exists():
+        there = ", ".join(sorted(p.stem for p in path.parent.glob("*.json"))) or "none"
+        raise ValueError(f"There is no record {name!r} in {path.parent}; there are: {there}.")
+    try:
+        state = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path} is not a record: {error}.") from None
+    validate(state)
+    return Record(**state)
+
+
+def validate(state: dict) -> None:
+    """Check that ``state`` (a record as a dict) is complete and agrees with itself.
+
+    Raises
+    ------
+    ValueError
+        With every problem that was found, one a line.
+    """
+    if not isinstance(state, dict) or state.get("schema") != SCHEMA:
+        found = state.get("schema") if isinstance(state, dict) else type(state).__name__
+        raise ValueError(f"The record has schema {found!r}; this cnnlib reads schema {SCHEMA}.")
+    problems = _wrong_fields(state) or [*_wrong_provenance(state), *_wrong_runs(state)]
+    if problems:
+        raise ValueError(f"The record {state.get('name')!r} is not valid:\n" + "\n".join(problems))
+
+
+def glue(name: str, value, text: str | None = None) -> None:
+    """Give ``value`` a name, so that the prose of a page can cite it and never types a number.
+
+    The book reads such outputs by MyST-NB's ``glue`` roles; this function writes the same output
+    without needing MyST-NB, which a hosted notebook lacks.
+
+    Parameters
+    ----------
+    name
+        What the prose calls it: ``{glue:text}`name```.
+    value
+        Anything that prints well.
+    text
+        How it prints, if not as ``str(value)``.
+    """
+    from IPython.display import display
+
+    prefix = "application/papermill.record/"
+    display(
+        {f"{prefix}text/plain": str(value) if text is None else text},
+        metadata={"scrapbook": {"name": name, "mime_prefix": prefix}},
+        raw=True,
+    )
+
+
+_FIELDS: dict[str, Callable[[object], bool]] = {
+    "name": lambda v: isinstance(v, str) and v.isidentifier(),
+    "created": lambda v: isinstance(v, str) and _is_time(v),
+    "profile": lambda v: v in ("short", "full"),
+    "command": lambda v: isinstance(v, str) and v.startswith("python "),
+    "git": lambda v: isinstance(v, dict) and {"commit", "dirty"} <= v.keys(),
+    "versions": lambda v: isinstance(v, dict) and {"python", *PACKAGES} <= v.keys(),
+    "device": lambda v: isinstance(v, dict) and {"type", "name", "threads"} <= v.keys(),
+    "precision": lambda v: v in ("fp32", "bf16", "fp16"),
+    "config": lambda v: isinstance(v, dict) and "epochs" in v,
+    "data": lambda v: isinstance(v, dict) and {"name", "splits"} <= v.keys(),
+    "architecture": lambda v: (
+        isinstance(v, dict) and {"name", "parameters", "fingerprint"} <= v.keys()
+    ),
+    "runs": lambda v: isinstance(v, list) and len(v) > 0,
+    "checkpoint": lambda v: (
+        v is None or (isinstance(v, dict) and {"file", "bytes", "sha256", "seed"} <= v.keys())
+    ),
+}
+
+
+def _wrong_fields(state):
+    extra = sorted(state.keys() - _FIELDS.keys() - {"schema"})
+    return [f"- unknown field {name!r}" for name in extra] + [
+        f"- {name!r} is missing or malformed: {state.get(name)!r:.80}"
+        for name, is_right in _FIELDS.items()
+        if name not in state or not is_right(state[name])
+    ]
+
+
+def _wrong_provenance(state):
+    for split, facts in state["data"]["splits"].items():
+        if facts.get("n", 0) < 1 or len(facts.get("sha256", "")) != 64:
+            yield f"- split {split!r} lacks its size or its hash"
+    kept = state["checkpoint"]
+    if kept and len(kept["sha256"]) != 64:
+        yield "- the checkpoint lacks its hash"
+    if kept and kept["seed"] not in [run.get("seed") for run in state["runs"]]:
+        yield f"- the checkpoint's seed {kept['seed']} is none of the runs'"
+
+
+def _wrong_runs(state):
+    seeds = [run.get("seed") for run in state["runs"]]
+    if len(set(seeds)) < len(seeds):
+        yield f"- a seed occurs twice: {seeds}"
+    for run in state["runs"]:
+        where = f"- seed {run.get('seed')}:"
+        numbers = [epoch["epoch"] for epoch in run.get("epochs", [])]
+        if numbers != list(range(1, state["config"]["epochs"] + 1)):
+            yield f"{where} the epochs are not 1 to {state['config']['epochs']}"
+        if not run.get("test"):
+            yield f"{where} there is no test result"
+        for name, test in run.get("test", {}).items():
+            right = measured(test["n"], test["correct"], test["loss"])
+            if any(not _close(test.get(key), right[key]) for key in right):
+                yield f"{where} {name}: accuracy or interval do not follow from n and correct"
+
+
+def _close(a, b):
+    pairs = zip(a, b, strict=True) if isinstance(b, list) else [(a, b)]
+    return all(x is not None and math.isclose(x, y, abs_tol=1e-9) for x, y in pairs)
+
+
+def _is_time(text):
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
+
+
+def _git_state():
+    def git(*arguments):
+        here = Path(__file__).resolve().parent
+        done = subprocess.run(
+            ["git", *arguments], cwd=here, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    try:
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
+    except (OSError, subprocess.CalledProcessError):
+        return {"commit": None, "dirty": None}  # installed from a wheel: there is no repository
+
+
+def _cpu_name():
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
