@@ -1,0 +1,1 @@
+"""The long runs, one short module each: ``python -m experiments NAME --profile full``."""

@@ -1,0 +1,36 @@
+"""Run one experiment and write its record: ``python -m experiments NAME --profile full``."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+from pathlib import Path
+
+from cnnlib.profiles import PROFILES, profile
+
+HERE = Path(__file__).parent
+EXPERIMENTS = sorted(
+    path.stem for path in HERE.glob("*.py") if path.stem not in ("__init__", "__main__", "common")
+)
+
+
+def main():
+    """Read the command line and hand over to the experiment's ``run``."""
+    parser = argparse.ArgumentParser(prog="python -m experiments", description=__doc__)
+    parser.add_argument("name", choices=EXPERIMENTS)
+    parser.add_argument("--profile", choices=PROFILES, default=profile())
+    parser.add_argument("--seeds", type=int, default=1, help="how many seeds, from 0 (default 1)")
+    parser.add_argument(
+        "--original-pixels",
+        type=Path,
+        help="an archive or folder of pictures whose test set is measured too, at the end",
+    )
+    arguments = parser.parse_args()
+    if arguments.seeds < 1:
+        parser.error(f"--seeds is {arguments.seeds}; at least one seed must run")
+    experiment = import_module(f"experiments.{arguments.name}")
+    experiment.run(arguments.profile, range(arguments.seeds), arguments.original_pixels)
+
+
+if __name__ == "__main__":
+    main()

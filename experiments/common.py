@@ -1,0 +1,212 @@
+"""What the experiments share: train a classifier for several seeds, test it once, record it all."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+
+from cnnlib import data, records
+from cnnlib.models import create_model
+from cnnlib.training import (
+    Evaluation,
+    TrainConfig,
+    collect_logits,
+    evaluate,
+    fingerprint,
+    pick_device,
+    pick_precision,
+    save_weights,
+    train,
+)
+
+RUNS = Path("runs")  # checkpoints of runs under way, and the records of short ones
+VALIDATION = 5000  # of the 50,000 training pictures, as in He et al. 2016, section 4.2
+SUBSET = 500  # test pictures on which a shipped checkpoint is checked again
+
+
+@dataclass(frozen=True)
+class Classification:
+    """One classifier on CIFAR-10, trained from random weights.
+
+    Parameters
+    ----------
+    name
+        The record's name.
+    model
+        A name that :func:`cnnlib.models.create_model` knows.
+    config
+        How to train; its seed is replaced by each seed in turn.
+    batch_size
+        Pictures a step.
+    augmentation
+        Options of :class:`cnnlib.data.DeviceBatches`.
+    train, validation
+        Pictures to use at most; None for all.
+    """
+
+    name: str
+    model: str
+    config: TrainConfig
+    batch_size: int
+    augmentation: dict
+    train: int | None = None
+    validation: int | None = None
+
+    def shortened(self, epochs: int, train: int, validation: int) -> Classification:
+        """Return the same experiment with fewer epochs on fewer pictures."""
+        config = replace(self.config, epochs=epochs)
+        return replace(self, config=config, train=train, validation=validation)
+
+    def run(self, profile: str, seeds, original_pixels: Path | None) -> records.Record:
+        """Train and measure with every seed; write the weights and the record."""
+        splits, tests = self._load(profile, original_pixels)
+        provenance = records.provenance()  # before the work: what is committed now is what runs
+        runs, models = [], []
+        for seed in seeds:
+            model, run = self._one(profile, seed, splits, tests)
+            models.append(model)
+            runs.append(run)
+        folder = RUNS if profile == "short" else records.results_folder()
+        best = max(range(len(runs)), key=lambda i: runs[i]["epochs"][-1]["validation_accuracy"])
+        mean, std = data.channel_statistics(splits["train"])
+        weights = folder / f"{self.name}.safetensors"
+        save_weights(weights, models[best], self._facts(splits["train"], mean, std))
+        device = pick_device(self.config.device)
+        record = records.Record(
+            name=self.name,
+            profile=profile,
+            **provenance,
+            device=records.describe_device(str(device)),
+            precision=pick_precision(self.config.precision, device),
+            config={
+                **asdict(self.config),
+                "batch_size": self.batch_size,
+                "augmentation": self.augmentation,
+                "mean": list(mean),
+                "std": list(std),
+            },
+            data={
+                "name": splits["train"].name,
+                "splits": {
+                    name: {"name": part.name, "n": len(part), "sha256": part.sha256}
+                    for name, part in {**splits, **tests}.items()
+                },
+            },
+            architecture={
+                "name": self.model,
+                "parameters": sum(p.numel() for p in models[best].parameters()),
+                "fingerprint": fingerprint(models[best]),
+            },
+            runs=runs,
+            checkpoint={
+                "file": weights.name,
+                "bytes": weights.stat().st_size,
+                "sha256": records.file_sha256(weights),
+                "seed": runs[best]["seed"],
+                **self._checks(models[best], tests["test"], mean, std),
+            },
+        )
+        print("record:", records.save(record, folder))
+        for seed in seeds:
+            self._checkpoint(profile, seed).unlink()
+        return record
+
+    def _load(self, profile, original_pixels):
+        """Return the splits to learn from and the sets to test on, each touched once."""
+        train_set, test_set = data.cifar10(fallback=profile == "short")
+        held_out = min(VALIDATION, len(train_set) // 10)
+        train_set, validation = data.split(train_set, validation=held_out, seed=0)
+        splits = {
+            "train": train_set.subset(range(len(train_set))[: self.train]),
+            "validation": validation.subset(range(len(validation))[: self.validation]),
+        }
+        tests = {"test": test_set}
+        if original_pixels:
+            tests["original pixels"] = data.image_folder(original_pixels)[1]
+            if tests["original pixels"].classes != test_set.classes:
+                raise ValueError(f"{original_pixels} has other classes than {test_set.name}.")
+        return splits, tests
+
+    def _one(self, profile, seed, splits, tests):
+        """Train with one seed and measure at the end."""
+        device = pick_device(self.config.device)
+        torch.manual_seed(seed)
+        model = create_model(self.model, num_classes=len(splits["train"].classes))
+        mean, std = data.channel_statistics(splits["train"])
+
+        def batches(images, batch_size=1000, **options):
+            options = {"mean": mean, "std": std, "device": device, "shuffle": False, **options}
+            return data.DeviceBatches(images, batch_size, **options)
+
+        training = batches(
+            splits["train"],
+            self.batch_size,
+            shuffle=True,
+            drop_last=True,
+            seed=seed,
+            **self.augmentation,
+        )
+        epochs = []
+        for record in train(
+            model,
+            training,
+            batches(splits["validation"]),
+            replace(self.config, seed=seed),
+            checkpoint=self._checkpoint(profile, seed),
+        ):
+            print(f"seed {seed}  {record}  {record.images_per_second:.0f} images/s", flush=True)
+            epochs.append(asdict(record))
+        results, confusion = {}, None
+        for name, images in tests.items():
+            result = evaluate(model, batches(images), precision="fp32")
+            results[name] = records.measured(result.n, result.correct, result.loss)
+            low, high = results[name]["interval"]
+            print(f"seed {seed}  {name}: {result.accuracy:.2%} ({low:.2%} to {high:.2%})")
+        logits, labels = collect_logits(model, batches(tests["test"]), precision="fp32")
+        confusion = count_pairs(labels, logits.argmax(1), len(splits["train"].classes))
+        return model, {
+            "seed": seed,
+            "seconds": sum(epoch["seconds"] for epoch in epochs),
+            "epochs": epochs,
+            "test": results,
+            "confusion": confusion.tolist(),
+        }
+
+    def _checkpoint(self, profile, seed):
+        return RUNS / f"{self.name}-{profile}-{seed}.pt"
+
+    def _facts(self, images, mean, std):
+        """Return what somebody needs who has nothing but the weights."""
+        return {
+            "architecture": self.model,
+            "classes": json.dumps(images.classes),
+            "image_size": json.dumps(images.images.shape[2:]),
+            "mean": json.dumps(mean),
+            "std": json.dumps(std),
+            "data": images.name,
+        }
+
+    def _checks(self, model, test_set, mean, std):
+        """Return what the weights must answer again, wherever they are loaded."""
+        subset = test_set.subset(range(min(SUBSET, len(test_set))))
+        batches = data.DeviceBatches(subset, SUBSET, shuffle=False, mean=mean, std=std)
+        result: Evaluation = evaluate(model, batches, device="cpu", precision="fp32")
+        return {
+            "probe": probe(model),
+            "subset": {"n": result.n, "correct": result.correct, "sha256": subset.sha256},
+        }
+
+
+def count_pairs(labels: torch.Tensor, predicted: torch.Tensor, classes: int) -> torch.Tensor:
+    """Return the confusion matrix: rows are true classes, columns predicted ones."""
+    return torch.bincount(labels * classes + predicted, minlength=classes**2).view(classes, -1)
+
+
+@torch.no_grad()
+def probe(model: torch.nn.Module) -> list[float]:
+    """Return the logits, in fp32, of one smooth picture that any machine can compute again."""
+    x = torch.linspace(-2, 2, 3 * 32 * 32).view(1, 3, 32, 32)
+    return model.cpu().eval()(torch.sin(9 * x)).flatten().tolist()
