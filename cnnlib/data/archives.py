@@ -65,11 +65,24 @@ def _tar(file, magic: bytes) -> Iterator[tuple[PurePosixPath, bytes]]:
     budget = _Budget()
     stream = gzip.GzipFile(fileobj=file) if magic.startswith(b"\x1f\x8b") else file
     # Stream mode reads forward only, through a counter that no header can get round.
-    with tarfile.open(fileobj=_Counted(stream), mode="r|") as archive:
+    with tarfile.open(fileobj=_Counted(stream), mode="r|", tarinfo=_Member) as archive:
         for member in archive:
             name = budget.admit(member.name, member.size, member.isfile() or member.isdir())
             if member.isfile():
                 yield name, archive.extractfile(member).read()
+
+
+class _Member(tarfile.TarInfo):
+    """A header that must be whole: `tarfile` alone takes a torn archive for a shorter one."""
+
+    @classmethod
+    def fromtarfile(cls, archive):
+        try:
+            return super().fromtarfile(archive)
+        except tarfile.EOFHeaderError:  # the proper end
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(f"torn at byte {archive.offset:,}: {error}") from error
 
 
 class _Budget:

@@ -135,7 +135,8 @@ def _read(path: Path) -> Sets:
 def _read_copy(copy: Path, fingerprint: str) -> Sets | None:
     """Return the sets of a decoded copy, or None if it is missing, stale or damaged."""
     try:
-        with np.load(copy, allow_pickle=False) as kept:  # checks each array's CRC-32
+        # Reading an array checks its CRC-32.
+        with open(copy, "rb") as file, np.load(file, allow_pickle=False) as kept:
             if str(kept["fingerprint"]) != fingerprint:
                 return None
             classes, name = tuple(kept["classes"].tolist()), str(kept["name"])

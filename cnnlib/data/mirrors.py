@@ -48,7 +48,8 @@ def download(urls: Sequence[str], target: Path, *, size: int, md5: str) -> None:
         if urlsplit(url).scheme not in ("http", "https"):
             raise ValueError(f"{url!r} is no address of a mirror; it must begin with https://")
     if not _anyone_answers(urls):
-        raise ConnectionError(f"no answer within {ANSWER_SECONDS:g} s from {', '.join(urls)}")
+        hosts = ", ".join(str(urlsplit(url).hostname) for url in urls)
+        raise ConnectionError(f"no mirror can be reached ({hosts})")
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
     failures: dict[str, MirrorError] = {}
@@ -74,8 +75,11 @@ def _anyone_answers(urls: Sequence[str]) -> bool:
         try:
             urlopen(_request(url, method="HEAD"), timeout=ANSWER_SECONDS).close()
             answers.put(True)
-        except (OSError, HTTPException) as error:
-            answers.put(isinstance(error, HTTPError))  # a refusal is an answer too
+        except HTTPError as refusal:  # an answer too
+            refusal.close()
+            answers.put(True)
+        except (OSError, HTTPException):
+            answers.put(False)
 
     for url in urls:
         threading.Thread(target=ask, args=(url,), daemon=True).start()
@@ -112,6 +116,9 @@ def _fetch(url: str, part: Path, size: int, patient: bool) -> None:
             return
         try:
             response = urlopen(_request(url, _length(part)), timeout=TIMEOUT_SECONDS)
+        except HTTPError as refusal:
+            refusal.close()
+            raise MirrorError(str(refusal)) from None
         except (OSError, HTTPException) as error:
             raise MirrorError(str(error)) from error
         with response:

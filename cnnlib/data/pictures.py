@@ -64,7 +64,7 @@ def read_pictures(
     if size is not None and size < 1:
         raise ValueError(f"size={size}: choose at least 1 pixel")
     found: dict[str, list] = {}
-    broken, bytes_, first = [], 0, None
+    broken, decoded, first = [], 0, None
     for name, content in files:
         if not _is_picture(name):
             continue
@@ -85,9 +85,10 @@ def read_pictures(
                 f"the pictures of {path} differ in size: (C, H, W) is {first[1]} for {first[0]} "
                 f"and {pixels.shape} for {name}; {ONE_SIZE}"
             )
-        bytes_ += pixels.nbytes
-        if bytes_ > archives.MAX_TOTAL_BYTES:
-            raise ValueError(f"{path} decodes to more than {bytes_:,} bytes; {ONE_SIZE}")
+        decoded += pixels.nbytes
+        if decoded > archives.MAX_TOTAL_BYTES:
+            limit = f"{archives.MAX_TOTAL_BYTES:,} bytes"
+            raise ValueError(f"the pictures of {path} decode to more than {limit}; {ONE_SIZE}")
         found.setdefault(part, []).append((label, name.name, pixels))
     if broken:
         warnings.warn(
