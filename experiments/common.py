@@ -45,6 +45,8 @@ class Classification:
         Options of :class:`cnnlib.data.DeviceBatches`.
     train, validation
         Pictures to use at most; None for all.
+    without
+        Classes that the network is not to see, neither in training nor in a test.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Classification:
     augmentation: dict
     train: int | None = None
     validation: int | None = None
+    without: tuple[str, ...] = ()
 
     def shortened(self, epochs: int, train: int, validation: int) -> Classification:
         """Return the same experiment with fewer epochs on fewer pictures."""
@@ -97,6 +100,7 @@ class Classification:
             },
             architecture={
                 "name": self.model,
+                "num_classes": len(splits["train"].classes),
                 "parameters": sum(p.numel() for p in models[best].parameters()),
                 "fingerprint": fingerprint(models[best]),
             },
@@ -116,7 +120,7 @@ class Classification:
 
     def _load(self, profile, original_pixels):
         """Return the splits to learn from and the sets to test on, each touched once."""
-        train_set, test_set = data.cifar10(fallback=profile == "short")
+        train_set, test_set = map(self._seen, data.cifar10(fallback=profile == "short"))
         held_out = min(VALIDATION, len(train_set) // 10)
         train_set, validation = data.split(train_set, validation=held_out, seed=0)
         splits = {
@@ -125,10 +129,14 @@ class Classification:
         }
         tests = {"test": test_set}
         if original_pixels:
-            tests["original pixels"] = data.image_folder(original_pixels)[1]
+            tests["original pixels"] = self._seen(data.image_folder(original_pixels)[1])
             if tests["original pixels"].classes != test_set.classes:
                 raise ValueError(f"{original_pixels} has other classes than {test_set.name}.")
         return splits, tests
+
+    def _seen(self, images):
+        """Leave out what the network is not to see."""
+        return images.only(*(name for name in images.classes if name not in self.without))
 
     def _one(self, profile, seed, splits, tests):
         """Train with one seed and measure at the end."""

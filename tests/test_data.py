@@ -74,6 +74,19 @@ def test_subset():
         made.subset([0, 20])
 
 
+def test_only():
+    images = np.arange(6, dtype=np.uint8).reshape(6, 1, 1, 1)
+    made = data.ImageSet(images, np.array([0, 1, 2, 1, 0, 2]), ("ant", "bee", "cat"), "made")
+    chosen = made.only("cat", "ant")
+    assert chosen.images.ravel().tolist() == [0, 2, 4, 5]
+    assert chosen.labels.tolist() == [1, 0, 1, 0]
+    assert chosen.classes == ("cat", "ant")
+    with pytest.raises(ValueError, match=r"\['dog'\]; choose from ant, bee, cat"):
+        made.only("dog", "ant")
+    with pytest.raises(ValueError, match="choose from"):
+        made.only()
+
+
 def test_sha256_follows_content():
     made = make_set()
     images = made.images.copy()

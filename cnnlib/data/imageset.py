@@ -92,6 +92,23 @@ class ImageSet:
             raise ValueError(f"no such pictures among these {len(self)}: {error}") from None
         return ImageSet(self.images[chosen], self.labels[chosen], self.classes, self.name)
 
+    def only(self, *classes: str) -> ImageSet:
+        """Return the pictures of these classes alone, labelled 0, 1, ... in the order given.
+
+        Raises
+        ------
+        ValueError
+            If a class is none of the set's.
+        """
+        unknown = [name for name in classes if name not in self.classes]
+        if unknown or not classes:
+            raise ValueError(f"unknown classes {unknown}; choose from {', '.join(self.classes)}")
+        new_label = np.full(len(self.classes), -1)
+        new_label[[self.classes.index(name) for name in classes]] = np.arange(len(classes))
+        labels = new_label[self.labels]
+        kept = labels >= 0
+        return ImageSet(self.images[kept], labels[kept], classes, self.name)
+
 
 def split(data: ImageSet, validation: int = 5000, seed: int = 0) -> tuple[ImageSet, ImageSet]:
     """Set some pictures of every class aside, to choose settings by.
