@@ -1,0 +1,742 @@
+"""The figures of the book: arrays and records in, matplotlib figures out.
+
+Every function returns a ``matplotlib.figure.Figure`` that no other code holds: none is shown or
+kept by pyplot. :func:`picture` puts one on the page.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import re
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from xml.etree import ElementTree
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from .palette import COLORS, DIVERGING, SEQUENTIAL, css_variables
+
+#: Inches, the width of the text. A point of type is 4/3 of a pixel on the page.
+WIDTH = 7.2
+SMALL = 9  # points: 12 pixels, the smallest type in a figure
+INK = {role: light for role, (light, _) in COLORS.items()}
+#: Not a palette's colour, so that it stays as it is on a dark page: for marks on photographs.
+NEAR_BLACK = "#101214"
+#: Every word that a figure may say by itself, for an edition in another language.
+WORDS = {
+    "epoch": "epoch",
+    "step": "step",
+    "loss": "loss",
+    "accuracy": "accuracy",
+    "learning rate": "learning rate",
+    "train": "train",
+    "validation": "validation",
+    "true": "true class",
+    "predicted": "predicted class",
+    "kernels": "columns: output channels; rows: input channels",
+}
+GROUND = ".text_html:has(.cnn-picture) { background: none !important; padding: 0 !important; }"
+STYLE = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine measures alike
+    "font.size": 10,
+    "text.color": INK["text"],
+    "axes.edgecolor": INK["muted"],
+    "axes.labelcolor": INK["text"],
+    "axes.titlecolor": INK["text"],
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.titlepad": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "grid.color": INK["grid"],
+    "xtick.color": INK["muted"],
+    "ytick.color": INK["muted"],
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "ytick.major.size": 0,
+    "lines.linewidth": 2,
+    "lines.solid_capstyle": "round",
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "cnnlib",  # the same figure, the same bytes
+}
+
+
+# --- On the page ----------------------------------------------------------------------------
+
+
+class Picture:
+    """A figure as one inline SVG that follows the page's theme; made by :func:`picture`.
+
+    Attributes
+    ----------
+    alt : str
+        The alternative text.
+    svg : str
+        The SVG element. Each of the palette's colours in it is a CSS variable, ``--cnn-input``
+        and so on, with the light form to fall back on.
+    png : bytes
+        The figure in its light form, at twice the size, for print.
+    """
+
+    def __init__(self, figure: Figure, alt: str):
+        self.alt = " ".join(str(alt or "").split())
+        if not self.alt:
+            raise ValueError("a picture needs alt, a sentence that says what it shows")
+        svg, png = io.StringIO(), io.BytesIO()
+        with matplotlib.rc_context(STYLE):  # ticks are made only when a figure is drawn
+            figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None})
+            figure.savefig(png, dpi=192, facecolor=INK["surface"], metadata={"Software": None})
+        self.svg, self.png = _inline(svg.getvalue(), self.alt), png.getvalue()
+
+    def __repr__(self) -> str:
+        return f"<picture: {self.alt}>"
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
+        # Hosts that are not the book have none of its style sheets: the colours come along, and
+        # a word to the theme of Sphinx that puts what a cell shows on a light ground.
+        style = f"<style>{css_variables()}{GROUND}</style>"
+        return {
+            "text/html": f'<div class="cnn-picture">{style}{self.svg}</div>',
+            "image/png": base64.b64encode(self.png).decode(),
+            "text/plain": repr(self),
+        }
+
+
+def picture(figure: Figure, alt: str) -> Picture:
+    """Return a figure in the form in which a page shows it, light or dark as the page is.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        Drawn in the palette's light colours, as the functions of this module do.
+    alt : str
+        What the figure shows, for a reader who does not see it.
+
+    Raises
+    ------
+    ValueError
+        If ``alt`` is empty.
+    """
+    return Picture(figure, alt)
+
+
+def _inline(text: str, alt: str) -> str:
+    """Turn matplotlib's SVG document into an element that can share a page with others."""
+    root = ElementTree.fromstring(text)
+    for element in list(root):
+        # The style sheet would reach every other SVG on the page.
+        if element.tag.endswith("metadata") or element.find("{*}style") is not None:
+            root.remove(element)
+    elements = list(root.iter())
+    for element in elements:
+        element.tag = element.tag.rpartition("}")[2]
+        element.attrib = {key.rpartition("}")[2]: value for key, value in element.attrib.items()}
+        element.text = (element.text or "").strip() or None
+        element.tail = None
+        if element.tag == "image" and _magnification(element) < 2:
+            element.attrib.pop("style", None)  # a photograph is smoothed, a small picture is not
+    # Ids are the page's: keep those that are needed, under a name that only this picture has.
+    prefix = "cnn-" + hashlib.sha256((text + alt).encode()).hexdigest()[:10]
+    used = {}
+    for element in elements:
+        for key in ("href", "clip-path"):
+            if match := re.fullmatch(r"(url\()?#([^)]+)(\)?)", element.get(key, "")):
+                name = used.setdefault(match[2], f"{prefix}-{len(used)}")
+                element.set(key, f"{match[1] or ''}#{name}{match[3]}")
+    for element in elements:
+        if name := used.get(element.attrib.pop("id", None)):
+            element.set("id", name)
+        if "style" in element.attrib:
+            style = re.sub(r"font-family:[^;]+(; )?", "", element.get("style"))
+            element.set("style", re.sub(r"#[0-9a-f]{6}", _variable, style))
+    width, height = (float(root.get(side)[:-2]) * 96 / 72 for side in ("width", "height"))
+    root.attrib = {
+        "xmlns": "http://www.w3.org/2000/svg",
+        "viewBox": root.get("viewBox"),
+        "width": f"{width:.0f}",
+        "height": f"{height:.0f}",
+        "role": "img",
+        "aria-label": alt,
+        "style": "display: block; margin: auto; max-width: 100%; height: auto; "
+        "stroke-linejoin: round; font-variant-numeric: tabular-nums; "
+        "font-family: var(--pst-font-family-base, system-ui, sans-serif)",
+    }
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _magnification(image: ElementTree.Element) -> float:
+    """Return how many points wide a pixel of an embedded image is drawn."""
+    match = re.match(r"matrix\(([-\d.e]+)", image.get("transform", ""))
+    return float(match[1]) if match else 1.0
+
+
+def _variable(match: re.Match) -> str:
+    for role, color in INK.items():
+        if match[0] == color.lower():
+            return f"var(--cnn-{role}, {match[0]})"
+    return match[0]
+
+
+# --- Pictures, maps and kernels -------------------------------------------------------------
+
+
+@matplotlib.rc_context(STYLE)
+def image_grid(
+    images: Sequence[Any], titles: Sequence[str] | None = None, columns: int = 8
+) -> Figure:
+    """Draw pictures in rows, each under its title.
+
+    Parameters
+    ----------
+    images : array or list of arrays
+        ``(N, C, H, W)``, or N of ``(C, H, W)``, ``(H, W, C)`` or ``(H, W)``; ``C`` is 1 or 3.
+        Integers in 0..255 or fractions in 0..1.
+    titles : sequence of str, optional
+        One a picture; broken into lines where it is wider than the picture.
+    columns : int
+        Pictures in a row.
+
+    Raises
+    ------
+    ValueError
+        If there is no picture, a picture cannot be one, or the titles are not as many.
+    """
+    pixels = [_pixels(image) for image in images]
+    ratio = max((p.shape[0] / p.shape[1] for p in pixels), default=1)
+    widest = max((p.shape[1] for p in pixels), default=1)
+    axes, tiles = _tiles(len(pixels), columns, ratio, titles, _tile_width(widest))
+    for image, tile in zip(pixels, tiles, strict=True):
+        _show(axes, image, tile, **_grey(image))
+    return axes.figure
+
+
+@matplotlib.rc_context(STYLE)
+def feature_maps(
+    maps: Any,
+    titles: Sequence[str] | None = None,
+    columns: int = 8,
+    signed: bool = False,
+    limit: float | None = None,
+) -> Figure:
+    """Draw one map or many in the sequential colours, on one common scale, with its key.
+
+    Parameters
+    ----------
+    maps : array
+        ``(H, W)`` or ``(C, H, W)``: responses, activations, one picture's feature maps.
+    titles : sequence of str, optional
+        One a map.
+    columns : int
+        Maps in a row.
+    signed : bool
+        Use the diverging colours, centred on zero, for values of either sign.
+    limit : float, optional
+        Where the colours end, for maps of which a few values tower over the others.
+
+    Raises
+    ------
+    ValueError
+        If the maps have another number of axes, or hold NaN, or the titles are not as many.
+    """
+    maps = _array(maps, "maps", 2, 3)
+    maps = maps[None] if maps.ndim == 2 else maps
+    return _maps(maps, titles, columns, signed, limit)
+
+
+@matplotlib.rc_context(STYLE)
+def kernels(weights: Any, titles: Sequence[str] | None = None, columns: int = 16) -> Figure:
+    """Draw kernels in the diverging colours, centred on zero, on one common scale, with its key.
+
+    Parameters
+    ----------
+    weights : array
+        ``(kh, kw)``, ``(N, kh, kw)``, or a layer's ``(out_channels, in_channels, kh, kw)``: then
+        a column is an output channel, and a row an input channel.
+    titles : sequence of str, optional
+        One a kernel, row by row.
+    columns : int
+        Kernels in a row, where the layer does not say.
+
+    Raises
+    ------
+    ValueError
+        If the weights have another number of axes, hold NaN, or are too many to be told apart.
+    """
+    weights = _array(weights, "weights", 2, 3, 4)
+    note = ""
+    if weights.ndim == 4:
+        columns, rows = weights.shape[:2]
+        if columns > 64 or rows > 64:
+            raise ValueError(
+                f"{columns} x {rows} kernels are too many for a figure: choose some, "
+                "such as weights[:16, :3]"
+            )
+        note = WORDS["kernels"]
+        weights = weights.swapaxes(0, 1).reshape(-1, *weights.shape[2:])
+    elif weights.ndim == 2:
+        weights = weights[None]
+    return _maps(weights, titles, columns, signed=True, note=note)
+
+
+@matplotlib.rc_context(STYLE)
+def photo(image: Any, boxes: Iterable[tuple] = (), title: str | None = None) -> Figure:
+    """Draw a photograph, with rectangles on what to look at.
+
+    Parameters
+    ----------
+    image : array
+        ``(H, W)``, ``(C, H, W)`` or ``(H, W, C)``; integers in 0..255 or fractions in 0..1.
+    boxes : iterable of tuples
+        Each ``(top, left, height, width)`` in pixels, with a label as the fifth if wanted.
+    title : str, optional
+        A few words over the photograph.
+
+    Raises
+    ------
+    ValueError
+        If the array cannot be a picture, or a box does not lie on it.
+    """
+    image = _pixels(image)
+    rows, columns = image.shape[:2]
+    width = min(_tile_width(columns), 4.8 * columns / rows)
+    axes, [tile] = _tiles(1, 1, rows / columns, [title] if title else None, width)
+    _show(axes, image, tile, **_grey(image))
+    x, y, scale = tile[0], tile[1], tile[2] / columns
+    for top, left, height, box_width, *label in boxes:
+        if min(top, left) < 0 or top + height > rows or left + box_width > columns:
+            raise ValueError(
+                f"the box {(top, left, height, box_width)} (top, left, height, width) does not "
+                f"lie on a picture of {rows}x{columns}"
+            )
+        corner = (x + left * scale, y + top * scale)
+        for color, line in ((NEAR_BLACK, 4.5), (INK["highlight"], 2.5)):
+            edge = {"fill": False, "edgecolor": color, "linewidth": line}
+            axes.add_patch(Rectangle(corner, box_width * scale, height * scale, **edge))
+        if label:
+            tag = {"facecolor": INK["highlight"], "edgecolor": NEAR_BLACK, "pad": 2.5}
+            place = {"xytext": (0, 5), "textcoords": "offset points"}
+            axes.annotate(label[0], corner, **place, color=NEAR_BLACK, fontsize=SMALL, bbox=tag)
+    return axes.figure
+
+
+GAP = 0.06  # inches between pictures
+
+
+def _tile_width(pixels: int) -> float:
+    """Return the most inches to give a picture that many pixels wide: small ones stay small."""
+    return 1.8 if pixels <= 64 else WIDTH
+
+
+def _tiles(n: int, columns: int, ratio: float, titles, width: float, foot=0.0) -> tuple[Axes, list]:
+    """Return axes in units of a column, y downwards, and each tile's left, top and width.
+
+    ``ratio`` is a tile's height over its width, ``width`` the most inches that a tile may take,
+    and ``foot`` the inches left free at the bottom.
+    """
+    if n < 1 or columns < 1:
+        raise ValueError(f"there is nothing to draw: {n} pictures in {columns} columns")
+    if titles is not None and len(titles) != n:
+        raise ValueError(f"{len(titles)} titles for {n} pictures: give one each")
+    columns = min(columns, n)
+    inches = min(width, WIDTH / columns)
+    fits = max(int(inches * 72 / (0.58 * SMALL)), 4)
+    titles = ["\n".join(textwrap.wrap(str(t), fits)) for t in titles or ()]
+    lines = max((title.count("\n") + 1 for title in titles if title), default=0)
+    gap = GAP / inches
+    above = (lines * 1.3 + 0.5) * SMALL / 72 / inches if lines else 0.0
+    step = above + ratio * (1 - gap) + gap
+    rows = -(-n // columns)
+    height = rows * step * inches
+    figure = Figure(figsize=(columns * inches, height + foot))
+    axes = figure.add_axes((0, foot / (height + foot), 1, height / (height + foot)))
+    axes.axis("off")
+    tiles = [(i % columns + gap / 2, i // columns * step + above, 1 - gap) for i in range(n)]
+    for title, (x, y, _) in zip(titles, tiles, strict=False):
+        axes.text(x, y - 0.4 * SMALL / 72 / inches, title, fontsize=SMALL, linespacing=1.2)
+    axes.set(xlim=(0, columns), ylim=(rows * step, 0))
+    return axes, tiles
+
+
+def _show(axes: Axes, values: np.ndarray, tile: tuple, **colors) -> None:
+    x, y, width = tile
+    limits = axes.get_xlim(), axes.get_ylim()
+    extent = (x, x + width, y + width * values.shape[0] / values.shape[1], y)
+    # "none" embeds the pixels themselves; only a large photograph is brought to the page's size.
+    interpolation = "none" if max(values.shape) <= 1024 else "auto"
+    axes.imshow(values, extent=extent, aspect="auto", interpolation=interpolation, **colors)
+    axes.set(xlim=limits[0], ylim=limits[1])
+
+
+def _maps(maps: np.ndarray, titles, columns: int, signed: bool, limit=None, note="") -> Figure:
+    low, high = float(maps.min()), float(maps.max())
+    if signed:
+        high = limit or max(abs(low), abs(high))
+        low = -high
+    high = limit or high
+    if low >= high:  # all alike
+        low, high = high - 1, low + 1
+    colors = {"cmap": DIVERGING if signed else SEQUENTIAL, "vmin": low, "vmax": high}
+    ratio = maps.shape[1] / maps.shape[2]
+    width = _tile_width(maps.shape[2])
+    axes, tiles = _tiles(len(maps), columns, ratio, titles, width, foot=0.42)
+    for values, tile in zip(maps, tiles, strict=True):
+        _show(axes, values, tile, **colors)
+    beyond = ("≤ " if maps.min() < low else "", "≥ " if maps.max() > high else "")
+    _key(axes.figure, colors, beyond, note)
+    return axes.figure
+
+
+def _key(figure: Figure, colors: dict, beyond: tuple[str, str], note: str) -> None:
+    """Draw the scale of the colours at the foot, and a note beside it."""
+    width, height = figure.get_size_inches()
+    low, high = colors["vmin"], colors["vmax"]
+    length = min(1.6, 0.6 * width)
+    key = figure.add_axes((GAP / 2 / width, 0.22 / height, length / width, 0.1 / height))
+    ramp = np.linspace(low, high, 128)[None]
+    key.imshow(ramp, extent=(low, high, 0, 1), aspect="auto", interpolation="none", **colors)
+    ends = [
+        f"{sign}{end:.3g}".replace("-", "−") for sign, end in zip(beyond, (low, high), strict=True)
+    ]
+    key.set_xticks([low, high], ends)
+    key.set_yticks([])
+    key.tick_params(axis="x", length=0, pad=3)
+    key.spines[:].set_visible(False)
+    for label, side in zip(key.get_xticklabels(), ("left", "right"), strict=True):
+        label.set_horizontalalignment(side)
+    at = ((length + 0.3) / width, 0.27 / height)
+    figure.text(*at, note, fontsize=SMALL, color=INK["muted"], va="center")
+
+
+# --- Curves ---------------------------------------------------------------------------------
+
+
+@matplotlib.rc_context(STYLE)
+def learning_curves(record: Any) -> Figure:
+    """Draw loss and accuracy over the epochs, in training and in validation.
+
+    Of several runs, one a seed, each is a thin line and their mean is the thick one, as far as
+    the shortest run goes.
+
+    Parameters
+    ----------
+    record : Record, list of epochs, or list of runs
+        A record, or the epochs of one run (each an ``EpochRecord`` or a dict of its fields), or
+        a list of such lists.
+
+    Raises
+    ------
+    ValueError
+        If there is no epoch, or an epoch lacks a number or holds NaN.
+    """
+    runs = _runs(record)
+    figure = Figure(figsize=(WIDTH, 2.8), layout="constrained")
+    for axes, metric in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        ends = []
+        for split, look in (("train", "--"), ("validation", "-")):
+            curves = [_curve(run, f"{split}_{metric}") for run in runs]
+            if any(curve is None for curve in curves):  # a run without validation
+                continue
+            line = {"color": INK["output" if split == "validation" else "muted"], "ls": look}
+            if len(curves) > 1:
+                for curve in curves:
+                    axes.plot(*curve, **line, linewidth=0.8, alpha=0.6)
+            length = min(len(epochs) for epochs, _ in curves)
+            mean = np.mean([values[:length] for _, values in curves], axis=0)
+            # A few epochs are points joined by a line, not a curve.
+            axes.plot(curves[0][0][:length], mean, **line, marker="o" if length < 10 else None)
+            ends.append((mean[-1], split))
+        axes.set(title=WORDS[metric], xlabel=WORDS["epoch"])
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        if metric == "accuracy":
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0%}"))
+        else:
+            axes.set_ylim(bottom=0)
+        _label_ends(axes, ends)
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def schedule(lrs: Any, steps_per_epoch: int | None = None) -> Figure:
+    """Draw the learning rate of every step.
+
+    Parameters
+    ----------
+    lrs : array
+        ``(steps,)``.
+    steps_per_epoch : int, optional
+        If given, the axis counts epochs.
+
+    Raises
+    ------
+    ValueError
+        If the rates are not a list of finite numbers.
+    """
+    lrs = _array(lrs, "lrs", 1)
+    figure = Figure(figsize=(WIDTH, 2.2), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(np.arange(len(lrs)) / (steps_per_epoch or 1), lrs, color=INK["kernel"])
+    axes.set(title=WORDS["learning rate"], xlabel=WORDS["epoch" if steps_per_epoch else "step"])
+    axes.set_ylim(bottom=0)
+    axes.margins(x=0.01)
+    return figure
+
+
+def _runs(record: Any) -> list[list]:
+    """Return the runs of a record, of a list of runs or of one run: a list of epochs each."""
+    runs = record["runs"] if isinstance(record, dict) else getattr(record, "runs", record)
+    runs = list(runs)
+    if runs and _get(runs[0], "epoch") is not None:
+        runs = [runs]
+    runs = [list(run if isinstance(run, list | tuple) else _get(run, "epochs")) for run in runs]
+    if not runs or not all(runs):
+        raise ValueError("there is no epoch to draw: give the records that training returned")
+    return runs
+
+
+def _get(item: Any, name: str) -> Any:
+    return item.get(name) if isinstance(item, dict) else getattr(item, name, None)
+
+
+def _curve(run: list, name: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the epochs of a run and one number of each; None if no epoch has that number."""
+    values = [_get(epoch, name) for epoch in run]
+    if all(value is None for value in values):
+        return None
+    if None in values:
+        raise ValueError(f"epoch {_get(run[values.index(None)], 'epoch')} has no {name}")
+    return np.array([_get(epoch, "epoch") for epoch in run]), _array(values, name, 1)
+
+
+def _label_ends(axes: Axes, ends: list[tuple[float, str]]) -> None:
+    """Write each curve's name at its end, a line of text apart."""
+    low, high = axes.get_ylim()
+    gap, last = 0.09 * (high - low), -np.inf
+    overlap = max(gap - abs(ends[0][0] - ends[-1][0]), 0) if len(ends) > 1 else 0
+    for value, split in sorted(ends):
+        last = max(value - overlap / 2, last + gap)
+        color = INK["text" if split == "validation" else "muted"]
+        at = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
+        text = axes.annotate(WORDS[split], (1, last), xytext=(4, 0), va="center", **at)
+        text.set(color=color, fontsize=SMALL)
+
+
+# --- Numbers in cells -----------------------------------------------------------------------
+
+DARKEST = 0.5  # opacity of a cell behind a number, which must be readable in either theme
+
+
+@matplotlib.rc_context(STYLE)
+def confusion_matrix(counts: Any, classes: Sequence[str]) -> Figure:
+    """Draw how often each class was taken for each: true classes in rows, predicted in columns.
+
+    A cell is as dark as the square root of its share of the row, so that errors of a few in a
+    hundred can be seen beside what is right.
+
+    Parameters
+    ----------
+    counts : array
+        ``(K, K)``, whole numbers; ``counts[i, j]`` pictures of class ``i`` were taken for ``j``.
+    classes : sequence of str
+        The K names.
+
+    Raises
+    ------
+    ValueError
+        If the counts are not a square of whole numbers, there are not as many names, or more than
+        20 classes, whose numbers nobody could read.
+    """
+    counts = _array(counts, "counts", 2)
+    size = len(counts)
+    if counts.shape != (size, len(classes)) or size > 20:
+        raise ValueError(
+            f"counts of shape {counts.shape} and {len(classes)} classes: needed are (K, K) counts "
+            "and K classes, at most 20"
+        )
+    if (counts < 0).any() or (counts != np.round(counts)).any():
+        raise ValueError("counts must be whole numbers, 0 or more: counted, not normalised")
+    width = min(WIDTH, 1.1 * size + 1.4)
+    figure = Figure(figsize=(width, 0.38 * size + 1.1), layout="constrained")
+    axes = figure.subplots()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    for i, j in np.ndindex(counts.shape):
+        shade = {"facecolor": INK["input"], "alpha": DARKEST * shares[i, j] ** 0.5, "linewidth": 0}
+        axes.add_patch(Rectangle((j - 0.48, i - 0.46), 0.96, 0.92, **shade))
+        color = INK["text" if counts[i, j] else "muted"]
+        weight = "bold" if i == j else "normal"
+        number = {"ha": "center", "va": "center_baseline", "fontsize": SMALL}
+        axes.text(j, i, f"{counts[i, j]:.0f}", **number, color=color, weight=weight)
+    axes.set_xticks(range(size), classes)
+    if max(map(len, classes)) * 0.6 * SMALL / 72 > (width - 1.4) / size:
+        axes.tick_params(axis="x", rotation=40, rotation_mode="xtick")
+    axes.set_yticks(range(size), classes)
+    axes.tick_params(length=0, labelcolor=INK["text"])
+    axes.set(xlabel=WORDS["predicted"], ylabel=WORDS["true"])
+    axes.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5))
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    return figure
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Numbers for :func:`matrices` to draw, in cells of one colour.
+
+    Parameters
+    ----------
+    values : array
+        ``(rows, columns)``, or ``(columns,)`` for a signal; NaN leaves a cell empty.
+    role : str
+        ``"input"``, ``"kernel"``, ``"output"`` or ``"highlight"``.
+    title : str
+        A few words over the grid.
+    highlight : tuple, optional
+        ``(row, column, height, width)`` of the cells to frame.
+    """
+
+    values: Any
+    role: str = "input"
+    title: str = ""
+    highlight: tuple[int, int, int, int] | None = None
+
+
+@matplotlib.rc_context(STYLE)
+def matrices(*grids: Grid, signs: Sequence[str] = "") -> Figure:
+    """Draw grids of numbers in a row, with a sign between neighbours: a sum worked by hand.
+
+    Parameters
+    ----------
+    *grids : Grid
+        From left to right.
+    signs : sequence of str
+        One between each two grids, such as ``"∗="``.
+
+    Raises
+    ------
+    ValueError
+        If a grid is no table of numbers, its role is unknown, its highlight lies outside, the
+        signs are not as many as the gaps, or the grids are wider than the text.
+    """
+    tables = [_texts(grid.values) for grid in grids]
+    if not tables or (signs and len(signs) != len(tables) - 1):
+        raise ValueError(f"{len(tables)} grids and {len(signs)} signs: one between each two")
+    columns = sum(table.shape[1] for table in tables) + len(tables) - 1
+    rows = max(len(table) for table in tables)
+    inches = min(0.44, (WIDTH - 0.1) / columns)
+    needed = 0.62 * SMALL / 72 * (max(len(text) for t in tables for text in t.flat) + 0.6)
+    if inches < needed:
+        raise ValueError(
+            f"{columns} columns with numbers this long do not fit the text's width: "
+            "show fewer, or round them"
+        )
+    above = 0.34 / inches if any(grid.title for grid in grids) else 0.0
+    margin = 0.05 / inches
+    width, height = columns + 2 * margin, rows + above + 2 * margin
+    figure = Figure(figsize=(width * inches, height * inches))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(-margin, columns + margin), ylim=(rows + margin, -above - margin))
+    axes.axis("off")
+    left = 0
+    for grid, table, sign in zip(grids, tables, [*signs, *[""] * len(grids)], strict=False):
+        top = (rows - len(table)) / 2
+        _cells(axes, grid, table, left, top, tight=inches < 1.3 * needed)
+        label = {"fontsize": SMALL, "weight": "bold"}
+        axes.text(left, top - 0.1 / inches, grid.title, **label)
+        left += table.shape[1] + 1
+        axes.text(left - 0.5, rows / 2, sign, ha="center", va="center", fontsize=14)
+    return figure
+
+
+def matrix(
+    values: Any,
+    role: str = "input",
+    title: str = "",
+    highlight: tuple[int, int, int, int] | None = None,
+) -> Figure:
+    """Draw one grid of numbers; the parameters are those of :class:`Grid`."""
+    return matrices(Grid(values, role, title, highlight))
+
+
+def _cells(axes: Axes, grid: Grid, texts: np.ndarray, left: float, top: float, tight: bool) -> None:
+    if grid.role not in ("input", "kernel", "output", "highlight"):
+        raise ValueError(f"unknown role {grid.role!r}: use input, kernel, output or highlight")
+    number = {"ha": "center", "va": "center_baseline", "fontsize": SMALL if tight else 10}
+    look = {"edgecolor": INK[grid.role], "facecolor": (INK[grid.role], 0.14), "linewidth": 1}
+    for (i, j), text in np.ndenumerate(texts):
+        axes.add_patch(Rectangle((left + j, top + i), 1, 1, **look))
+        axes.text(left + j + 0.5, top + i + 0.5, text, **number)
+    if grid.highlight:
+        row, column, height, width = grid.highlight
+        inside = row + height <= len(texts) and column + width <= texts.shape[1]
+        if min(row, column) < 0 or not inside:
+            raise ValueError(f"the highlight {grid.highlight} lies outside of {texts.shape} cells")
+        frame = {"fill": False, "edgecolor": INK["highlight"], "linewidth": 3.5}
+        axes.add_patch(Rectangle((left + column, top + row), width, height, **frame, zorder=3))
+
+
+# --- What may come in -----------------------------------------------------------------------
+
+
+def _array(values: Any, name: str, *ndims: int, finite: bool = True) -> np.ndarray:
+    """Return the values as an array, if they are numbers with as many axes as are allowed."""
+    if hasattr(values, "detach"):  # a torch tensor, on any device
+        values = values.detach().cpu()
+    array = np.asarray(values)
+    if array.ndim not in ndims or array.size == 0 or array.dtype.kind not in "buif":
+        axes = " or ".join(map(str, ndims))
+        raise ValueError(
+            f"{name} must be numbers in {axes} axes, none of them empty; "
+            f"got shape {array.shape} of {array.dtype}"
+        )
+    if finite and not np.isfinite(array).all():
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise ValueError(f"{name} holds {array[where]} at index {where}: only numbers can be drawn")
+    return array
+
+
+def _pixels(image: Any) -> np.ndarray:
+    """Return a picture as ``(H, W)`` or ``(H, W, 3)``."""
+    array = _array(image, "a picture", 2, 3)
+    if array.ndim == 3 and array.shape[0] in (1, 3):
+        array = np.moveaxis(array, 0, -1)
+    if array.ndim == 3 and array.shape[-1] == 1:
+        array = array[..., 0]
+    if array.ndim == 3 and array.shape[-1] != 3:
+        raise ValueError(f"a picture has 1 or 3 channels; got shape {array.shape}")
+    top = 255 if array.dtype.kind in "ui" else 1
+    if array.min() < 0 or array.max() > top:
+        raise ValueError(
+            f"pixels must lie in 0..{top} for {array.dtype}, not {array.min():.3g}.."
+            f"{array.max():.3g}: undo the normalisation first"
+        )
+    return array
+
+
+def _grey(image: np.ndarray) -> dict:
+    return {"cmap": "gray", "vmin": 0, "vmax": 255 if image.dtype.kind in "ui" else 1}
+
+
+def _texts(values: Any) -> np.ndarray:
+    """Return numbers as text, all with the same decimals: as many as they need, at most three."""
+    table = np.atleast_2d(_array(values, "values", 1, 2, finite=False)).astype(float)
+    needs = (d for d in range(3) if np.allclose(table, table.round(d), equal_nan=True))
+    decimals = next(needs, 3)
+    return np.vectorize(lambda value: _number(value, decimals), otypes=[object])(table)
+
+
+def _number(value: float, decimals: int) -> str:
+    if np.isnan(value):
+        return ""
+    return f"{round(value, decimals) + 0.0:.{decimals}f}".replace("-", "−")
