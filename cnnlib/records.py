@@ -101,6 +101,11 @@ def wilson_interval(correct: int, n: int, z: float = 1.96) -> tuple[float, float
     return max(0.0, center - half), min(1.0, center + half)
 
 
+def percent(share: float) -> str:
+    """Return a share in [0, 1] as the book prints it, such as ``"91.3 %"``."""
+    return f"{share:.1%}".replace("%", " %")
+
+
 def measured(n: int, correct: int, loss: float) -> dict:
     """Return a test result in the record's form, with its interval."""
     return {
@@ -273,20 +278,24 @@ def _wrong_runs(state):
         yield f"- a seed occurs twice: {seeds}"
     for run in state["runs"]:
         where = f"- seed {run.get('seed')}:"
-        numbers = [epoch["epoch"] for epoch in run.get("epochs", [])]
+        numbers = [epoch.get("epoch") for epoch in run.get("epochs", [])]
         if numbers != list(range(1, state["config"]["epochs"] + 1)):
             yield f"{where} the epochs are not 1 to {state['config']['epochs']}"
         if not run.get("test"):
             yield f"{where} there is no test result"
         for name, test in run.get("test", {}).items():
+            if not {"n", "correct", "loss"} <= test.keys():
+                yield f"{where} {name} lacks n, correct or loss"
+                continue
             right = measured(test["n"], test["correct"], test["loss"])
             if any(not _close(test.get(key), right[key]) for key in right):
                 yield f"{where} {name}: accuracy or interval do not follow from n and correct"
 
 
 def _close(a, b):
-    pairs = zip(a, b, strict=True) if isinstance(b, list) else [(a, b)]
-    return all(x is not None and math.isclose(x, y, abs_tol=1e-9) for x, y in pairs)
+    if isinstance(b, list):
+        return isinstance(a, list) and len(a) == len(b) and all(map(_close, a, b))
+    return a is not None and math.isclose(a, b, abs_tol=1e-9)
 
 
 def _is_time(text):

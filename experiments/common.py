@@ -88,6 +88,7 @@ class Classification:
                 **asdict(self.config),
                 "batch_size": self.batch_size,
                 "augmentation": self.augmentation,
+                "without": list(self.without),
                 "mean": list(mean),
                 "std": list(std),
             },

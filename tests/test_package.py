@@ -1,0 +1,58 @@
+"""The package as a whole: quick to import, lazy, complete when installed."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import cnnlib
+from cnnlib import profiles
+
+ROOT = Path(__file__).resolve().parent.parent
+SKIPPED = (".venv", ".git", "_build", "book", "runs", "build", "*.egg-info")
+
+
+def test_every_lazy_name_is_there():
+    for name in cnnlib.__all__:
+        assert getattr(cnnlib, name) is not None
+    with pytest.raises(AttributeError, match="resnet21"):
+        cnnlib.resnet21  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(None, "short"), ("", "short"), ("short", "short"), ("full", "full")]
+)
+def test_the_profile_comes_from_the_environment(monkeypatch, value, expected):
+    monkeypatch.delenv("CNNLIB_PROFILE", raising=False)
+    if value is not None:
+        monkeypatch.setenv("CNNLIB_PROFILE", value)
+    assert profiles.profile() == expected
+    assert profiles.choose(short=1, full=2) == {"short": 1, "full": 2}[expected]
+
+
+def test_an_unknown_profile_is_refused(monkeypatch):
+    monkeypatch.setenv("CNNLIB_PROFILE", "long")
+    with pytest.raises(ValueError, match=r"'long'.*short, full"):
+        profiles.profile()
+
+
+def test_the_wheel_holds_widgets_and_records(tmp_path):
+    # From a copy: setuptools leaves a folder `build` beside the sources.
+    source = shutil.copytree(ROOT, tmp_path / "source", ignore=shutil.ignore_patterns(*SKIPPED))
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*command, "--wheel-dir", tmp_path, source], check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    expected = {
+        f"cnnlib/{path.relative_to(folder.parent).as_posix()}"
+        for folder in (ROOT / "cnnlib/widgets", ROOT / "results")
+        for path in folder.rglob("*")
+        if path.suffix in (".py", ".js", ".css", ".json", ".safetensors")
+    }
+    assert expected <= names
+    assert not any(name.startswith(("tests/", "results/", "experiments/")) for name in names)
