@@ -10,7 +10,7 @@ from .common import Classification
 FULL: Classification = replace(
     resnet20_cifar10.FULL,
     name="resnet20_eight_classes",
-    config=replace(resnet20_cifar10.FULL.config, epochs=30),
+    config=replace(resnet20_cifar10.FULL.config, epochs=20),
     without=("cat", "dog"),
 )
 SHORT = FULL.shortened(epochs=2, train=4000, validation=800)

@@ -1,9 +1,10 @@
-"""A small training run in a process of its own, which may kill itself at a given step.
+"""One small training run, begun again after each of a series of kills.
 
-    python killed_run.py CHECKPOINT KILL_AT
+    python killed_run.py CHECKPOINT [KILL_AT ...]
 
-KILL_AT counts the batches that this process has drawn; -1 lets the run end. At the end it prints
-the hash of the weights.
+Each KILL_AT counts the batches that a process draws before it kills itself; after the last kill
+the run goes on to its end. Prints how each process ended and, last, the hash of the weights. The
+processes are forks of one that has imported torch, on one thread: ten imports would take minutes.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from torch import nn
 
 from cnnlib.data import DeviceBatches, stand_in
 from cnnlib.training import TrainConfig, train
+
+CONFIG = TrainConfig(epochs=6, lr=0.05, device="cpu", seed=5)
 
 
 class Killer:
@@ -54,18 +57,30 @@ def small_model():
     )
 
 
-def main(checkpoint, kill_at):
-    """Train to the end or to the kill."""
+def run(checkpoint, kill_at):
+    """Train from the checkpoint to the end, or to the kill; return the hash of the weights."""
     images = stand_in(train=160, test=10)[0]
     batches = DeviceBatches(images, 32, crop=2, flip=True, cutout=6, seed=3)
     model = small_model()
     for _ in train(model, Killer(batches, kill_at), config=CONFIG, checkpoint=checkpoint):
         pass
     weights = b"".join(t.numpy().tobytes() for t in model.state_dict().values())
-    print(hashlib.sha256(weights).hexdigest())
+    return hashlib.sha256(weights).hexdigest()
 
 
-CONFIG = TrainConfig(epochs=6, lr=0.05, device="cpu", seed=5)
+def in_a_process_of_its_own(work):
+    """Run ``work`` in a fork and return its exit code, negative if a signal ended it."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        print(work(), flush=True)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    torch.set_num_threads(1)  # so that no thread is lost in a fork
+    checkpoint, *kills = sys.argv[1:]
+    for kill_at in map(int, kills):
+        print(in_a_process_of_its_own(lambda k=kill_at: run(checkpoint, k)))
+    print(in_a_process_of_its_own(lambda: run(checkpoint, -1)))
