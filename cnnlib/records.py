@@ -206,7 +206,7 @@ def validate(state: dict) -> None:
         raise ValueError(f"The record {state.get('name')!r} is not valid:\n" + "\n".join(problems))
 
 
-def glue(name: str, value, text: str | None = None) -> None:
+def glue(name: str, value) -> None:
     """Give ``value`` a name, so that the prose of a page can cite it and never types a number.
 
     The book reads such outputs by MyST-NB's ``glue`` roles; this function writes the same output
@@ -217,15 +217,13 @@ def glue(name: str, value, text: str | None = None) -> None:
     name
         What the prose calls it: ``{glue:text}`name```.
     value
-        Anything that prints well.
-    text
-        How it prints, if not as ``str(value)``.
+        A number, or a string that is printed as it is.
     """
     from IPython.display import display
 
     prefix = "application/papermill.record/"
     display(
-        {f"{prefix}text/plain": str(value) if text is None else text},
+        {f"{prefix}text/plain": repr(value)},
         metadata={"scrapbook": {"name": name, "mime_prefix": prefix}},
         raw=True,
     )

@@ -1,0 +1,205 @@
+"""`cnnlib.records`: what a record must hold, and the records and weights that the book ships."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import asdict
+
+import pytest
+import torch
+from scipy.stats import binomtest
+
+from cnnlib import data, records
+from cnnlib.models import create_model
+from cnnlib.training import evaluate, fingerprint, load_weights
+from experiments.common import SUBSET, probe
+
+SHIPPED = sorted(path.stem for path in records.results_folder().glob("*.json"))
+
+
+def example():
+    """Return a small record that is valid."""
+    epoch = {"epoch": 1, "train_loss": 1.0, "validation_accuracy": 0.5}
+    return {
+        "schema": 1,
+        "name": "example",
+        "created": "2026-11-21T03:00:00+00:00",
+        "profile": "full",
+        "command": "python -m experiments example",
+        "git": {"commit": "0" * 40, "dirty": False},
+        "versions": dict.fromkeys(("python", *records.PACKAGES), "1.0"),
+        "device": {"type": "cpu", "name": "a CPU", "threads": 2},
+        "precision": "bf16",
+        "config": {"epochs": 2, "lr": 0.1},
+        "data": {"name": "digits", "splits": {"train": {"n": 3, "sha256": "a" * 64}}},
+        "architecture": {"name": "lenet5", "parameters": 1, "fingerprint": "b" * 64},
+        "runs": [
+            {
+                "seed": 0,
+                "seconds": 1.0,
+                "epochs": [epoch, {**epoch, "epoch": 2}],
+                "test": {"test": records.measured(100, 90, 0.3)},
+            }
+        ],
+        "checkpoint": {"file": "e.safetensors", "bytes": 1, "sha256": "c" * 64, "seed": 0},
+    }
+
+
+@pytest.mark.parametrize(("correct", "n"), [(0, 10), (10, 10), (8, 10), (8713, 10_000), (1, 1)])
+def test_the_interval_equals_scipys(correct, n):
+    low, high = records.wilson_interval(correct, n, z=1.959963984540054)
+    expected = binomtest(correct, n).proportion_ci(0.95, method="wilson")
+    assert (low, high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+@pytest.mark.parametrize(("correct", "n"), [(11, 10), (-1, 10), (0, 0)])
+def test_an_impossible_count_is_refused(correct, n):
+    with pytest.raises(ValueError, match="not possible"):
+        records.wilson_interval(correct, n)
+
+
+def test_round_trip(tmp_path):
+    record = records.Record(**example())
+    assert records.save(record, tmp_path) == tmp_path / "example.json"
+    assert records.load("example", tmp_path) == record
+    assert record.mean() == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "complaint"),
+    [
+        (lambda r: r.pop("git"), "'git' is missing"),
+        (lambda r: r.update(extra=1), "unknown field 'extra'"),
+        (lambda r: r.update(schema=0), "schema 0"),
+        (lambda r: r.update(created="yesterday"), "'created'"),
+        (lambda r: r.update(created="2026-11-21T03:00:00"), "'created'"),
+        (lambda r: r.update(profile="long"), "'profile'"),
+        (lambda r: r["versions"].pop("torch"), "'versions'"),
+        (lambda r: r["data"]["splits"]["train"].update(sha256=""), "split 'train'"),
+        (lambda r: r["runs"][0]["epochs"].pop(), "epochs are not 1 to 2"),
+        (lambda r: r["runs"].append(copy.deepcopy(r["runs"][0])), "a seed occurs twice"),
+        (lambda r: r["runs"][0].update(test={}), "no test result"),
+        (lambda r: r["runs"][0]["test"]["test"].update(accuracy=0.91), "do not follow"),
+        (lambda r: r["runs"][0]["test"]["test"].update(interval=[0.8, 0.9]), "do not follow"),
+        (lambda r: r["runs"][0]["test"]["test"].pop("loss"), "lacks"),
+        (lambda r: r["checkpoint"].update(seed=5), "none of the runs'"),
+        (lambda r: r["checkpoint"].update(sha256="c"), "lacks its hash"),
+    ],
+)
+def test_what_is_wrong_is_named(spoil, complaint):
+    state = example()
+    records.validate(state)
+    spoil(state)
+    with pytest.raises(ValueError, match=complaint):
+        records.validate(state)
+
+
+def test_a_record_is_written_whole_or_not_at_all(tmp_path):
+    records.save(records.Record(**example()), tmp_path)
+    before = (tmp_path / "example.json").read_bytes()
+    broken = example()
+    broken["config"]["lr"] = float("nan")  # JSON has no such number
+    with pytest.raises(ValueError, match="JSON"):
+        records.save(records.Record(**broken), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["example.json"]
+    assert (tmp_path / "example.json").read_bytes() == before
+
+
+def test_a_missing_record_lists_those_that_are_there(tmp_path):
+    records.save(records.Record(**example()), tmp_path)
+    with pytest.raises(ValueError, match=r"no record 'exampel'.*there are: example"):
+        records.load("exampel", tmp_path)
+    (tmp_path / "half.json").write_text('{"schema": 1,')
+    with pytest.raises(ValueError, match=r"half\.json is not a record"):
+        records.load("half", tmp_path)
+
+
+def test_provenance_names_this_commit_and_no_folder(monkeypatch, tmp_path):
+    archive = tmp_path / "pictures.tar"
+    archive.touch()
+    monkeypatch.setattr("sys.argv", ["run.py", "--original-pixels", str(archive)])
+    facts = records.provenance()
+    assert facts["command"].endswith(" --original-pixels pictures.tar")
+    assert facts["versions"]["torch"] == torch.__version__.split("+")[0]
+    assert facts["git"]["commit"] is None or len(facts["git"]["commit"]) == 40
+
+
+@pytest.mark.parametrize("value", ["269,722", "91.3 %", 60, 0.25])
+def test_glue_is_what_myst_nb_reads(monkeypatch, value):
+    shown = []
+
+    def display(bundle, metadata, raw):
+        shown.append((bundle, metadata, raw))
+
+    monkeypatch.setattr("IPython.display.display", display)
+    records.glue("name", value)
+    monkeypatch.setattr("myst_nb.ext.glue.ipy_display", display)
+    import myst_nb
+
+    myst_nb.glue("name", value, display=False)
+    ours, theirs = shown
+    assert ours == theirs
+
+
+def test_there_is_a_shipped_record():
+    assert "resnet20_cifar10" in SHIPPED
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+class TestShipped:
+    def test_is_valid_and_was_made_from_a_commit(self, name):
+        record = records.load(name)
+        assert record.profile == "full"
+        assert record.git["dirty"] is False
+        assert not {"/", "\\"} & set(record.command)
+
+    def test_the_architecture_is_still_the_same(self, name):
+        facts = records.load(name).architecture
+        model = create_model(facts["name"], facts.get("num_classes", 10))
+        assert fingerprint(model) == facts["fingerprint"]
+        assert sum(p.numel() for p in model.parameters()) == facts["parameters"]
+
+    def test_the_checkpoint_is_the_recorded_file(self, name):
+        facts = records.load(name).checkpoint
+        path = records.results_folder() / facts["file"]
+        assert path.stat().st_size == facts["bytes"] <= 5_000_000
+        assert records.file_sha256(path) == facts["sha256"]
+
+    def test_the_checkpoint_answers_as_it_did(self, name):
+        record = records.load(name)
+        model, facts = shipped_model(record)
+        assert facts["architecture"] == record.architecture["name"]
+        assert probe(model) == pytest.approx(record.checkpoint["probe"], abs=1e-3)
+
+    def test_the_checkpoint_reaches_its_accuracy_again(self, name):
+        record = records.load(name)
+        model, facts = shipped_model(record)
+        test_set = data.cifar10()[1]
+        classes = json.loads(facts["classes"])
+        if set(classes) <= set(test_set.classes):
+            test_set = test_set.only(*classes)
+        if test_set.sha256 != record.data["splits"]["test"]["sha256"]:
+            pytest.skip(f"the data at hand are {test_set.name!r}, not {record.data['name']!r}")
+        subset = test_set.subset(range(SUBSET))
+        expected = record.checkpoint["subset"]
+        assert subset.sha256 == expected["sha256"]
+        mean, std = json.loads(facts["mean"]), json.loads(facts["std"])
+        batches = data.DeviceBatches(subset, SUBSET, shuffle=False, mean=mean, std=std)
+        result = evaluate(model, batches, device="cpu", precision="fp32")
+        # Two pictures may lie so near the border that another CPU's rounding turns them.
+        assert abs(result.correct - expected["correct"]) <= 2
+        stated = record.runs[0]["test"]["test"]["interval"]
+        assert result.accuracy == pytest.approx(sum(stated) / 2, abs=0.05)
+
+
+def shipped_model(record):
+    """Return the model with its shipped weights, and the facts stored beside them."""
+    facts = record.architecture
+    model = create_model(facts["name"], facts.get("num_classes", 10))
+    path = records.results_folder() / record.checkpoint["file"]
+    return model, load_weights(path, model)
+
+
+def test_the_example_is_complete():
+    assert asdict(records.Record(**example())).keys() == example().keys()
