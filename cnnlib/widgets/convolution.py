@@ -1,0 +1,227 @@
+"""`ConvolutionExplorer`: a kernel slides over an input, and the output fills."""
+
+from __future__ import annotations
+
+import math
+from base64 import b64encode
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
+
+import anywidget
+import numpy as np
+import traitlets
+
+from cnnlib.arithmetic import output_size
+from cnnlib.widgets import base, still
+
+#: What each control reaches, lowest and highest.
+LIMITS = {
+    "input": [1, 16],
+    "kernel": [1, 5],
+    "stride": [1, 4],
+    "padding": [0, 6],
+    "dilation": [1, 3],
+}
+MODES = ("number", "valid", "same", "full")
+LARGEST = 999  # what a cell of a grid can show
+
+#: A vertical edge, by the kernel with which most courses begin.
+VERTICAL_EDGE = ((-1, 0, 1), (-1, 0, 1), (-1, 0, 1))
+
+
+@cache
+def cat_eye(size: int = 12) -> tuple[tuple[int, ...], ...]:
+    """Return an eye of scikit-image's cat as a small grid of grey levels from 0 to 9.
+
+    One digit a pixel keeps the arithmetic within what one can do in one's head.
+
+    Parameters
+    ----------
+    size : int
+        Rows and columns, from 1 to 16. Every size has the same middle and the same scale: a pixel
+        of the grid is the mean of 7 by 7 pixels of the photograph.
+
+    Returns
+    -------
+    tuple of tuple of int
+        Rows of numbers; 0 is the darkest pixel of the 16 by 16 crop, 9 the brightest.
+    """
+    from skimage.color import rgb2gray
+    from skimage.data import chelsea
+
+    largest = LIMITS["input"][1]
+    crop = rgb2gray(chelsea()[59:171, 116:228])
+    means = crop.reshape(largest, 7, largest, 7).mean(axis=(1, 3))
+    low, high = np.percentile(means, [2, 98])
+    levels = np.rint(9 * np.clip((means - low) / (high - low), 0, 1)).astype(int)
+    start = (largest - size) // 2
+    middle = levels[start : start + size, start : start + size]
+    return tuple(tuple(int(value) for value in row) for row in middle)
+
+
+class ConvolutionExplorer(anywidget.AnyWidget):
+    """Slide a kernel over an input: edit both, set the stride, step, play, read the numbers.
+
+    Every argument is a trait: it can be set later, observed, and joined to other widgets by
+    ``ipywidgets.link`` and ``jslink``.
+
+    Parameters
+    ----------
+    input : array_like, shape (H, W), optional
+        Numbers from -999 to 999; 1 to 16 rows and columns. The cat's eye by default.
+    kernel : array_like, shape (kH, kW), optional
+        Numbers from -999 to 999; 1 to 5 rows and columns. A vertical edge by default.
+    stride : int
+        1 to 4.
+    padding : int or {"valid", "same", "full"}
+        0 to 6 pixels of zeros on every side, or a word as in `cnnlib.arithmetic.output_size`. The
+        word is kept in the trait ``mode``, which is ``"number"`` otherwise.
+    dilation : int
+        1 to 3.
+    flip : bool
+        False for correlation, as in deep learning; True for convolution proper, with the kernel
+        turned half round.
+    row, column : int, optional
+        The place in the output that the window computes, from 0. The middle by default.
+    filled : bool
+        Show the whole output, or only the places up to the window.
+    speed : float
+        Steps a second while it plays, from 0.5 to 30.
+
+    Raises
+    ------
+    ValueError
+        If a grid is not a rectangle of numbers, a setting is out of range, or the kernel is larger
+        than the padded input.
+    """
+
+    _esm = base.module("convolution.js")
+    _css = base.style("widgets.css", "convolution.css")
+
+    input = traitlets.List().tag(sync=True)
+    kernel = traitlets.List().tag(sync=True)
+    stride = traitlets.Int(1).tag(sync=True)
+    padding = traitlets.Int(0).tag(sync=True)
+    mode = traitlets.Unicode("number").tag(sync=True)
+    dilation = traitlets.Int(1).tag(sync=True)
+    flip = traitlets.Bool(False).tag(sync=True)
+    row = traitlets.Int(0).tag(sync=True)
+    column = traitlets.Int(0).tag(sync=True)
+    filled = traitlets.Bool(False).tag(sync=True)
+    playing = traitlets.Bool(False).tag(sync=True)
+    speed = traitlets.Float(6.0).tag(sync=True)
+    photo = traitlets.List().tag(sync=True)  # for the controls: the cat at its largest
+    limits = traitlets.Dict().tag(sync=True)  # for the controls: what each one reaches
+
+    def __init__(self, input=None, kernel=VERTICAL_EDGE, *, padding: int | str = 0, **traits):
+        mode = padding if isinstance(padding, str) else "number"
+        pixels = 0 if isinstance(padding, str) else padding
+        photo = cat_eye(LIMITS["input"][1])
+        super().__init__(
+            input=_numbers("input", cat_eye() if input is None else input),
+            kernel=_numbers("kernel", kernel),
+            mode=mode,
+            padding=pixels,
+            photo=[list(row) for row in photo],
+            limits=LIMITS,
+            **traits,
+        )
+        rows, columns = self.output_shape  # refuses a kernel larger than the padded input
+        self.row = traits.get("row", (rows - 1) // 2)
+        self.column = traits.get("column", (columns - 1) // 2)
+
+    @property
+    def output_shape(self) -> tuple[int, int]:
+        """Rows and columns of the output."""
+        return output_size(
+            (len(self.input), len(self.input[0])),
+            (len(self.kernel), len(self.kernel[0])),
+            self.stride,
+            self.padding if self.mode == "number" else self.mode,
+            self.dilation,
+        )
+
+    def _repr_mimebundle_(self, **kwargs):
+        """Show the widget, with a still picture for readers that cannot run it."""
+        data, metadata = super()._repr_mimebundle_(**kwargs)
+        data["text/plain"] = repr(self)
+        data["text/html"] = still.html(self, self._css)
+        with suppress(ValueError):  # no output, no picture: the text says why
+            data["image/png"] = b64encode(still.png(self)).decode()
+        return data, metadata
+
+    # ipywidgets 7 would show the living form alone.
+    _ipython_display_ = None
+
+    def __repr__(self) -> str:
+        shapes = [f"{len(grid)}x{len(grid[0])}" for grid in (self.input, self.kernel)]
+        padding = self.padding if self.mode == "number" else self.mode
+        return (
+            f"ConvolutionExplorer(input {shapes[0]}, kernel {shapes[1]}, stride={self.stride}, "
+            f"padding={padding!r}, dilation={self.dilation}, flip={self.flip})"
+        )
+
+    @traitlets.validate("input", "kernel")
+    def _check_grid(self, proposal):
+        return _numbers(proposal["trait"].name, proposal["value"])
+
+    @traitlets.validate("stride", "padding", "dilation")
+    def _check_setting(self, proposal):
+        name, value = proposal["trait"].name, proposal["value"]
+        low, high = LIMITS[name]
+        if not low <= value <= high:
+            raise ValueError(f"{name} must be from {low} to {high}, got {value}")
+        return value
+
+    @traitlets.validate("row", "column")
+    def _check_place(self, proposal):
+        if proposal["value"] < 0:
+            raise ValueError(f"{proposal['trait'].name} counts from 0, got {proposal['value']}")
+        return proposal["value"]
+
+    @traitlets.validate("mode")
+    def _check_mode(self, proposal):
+        if proposal["value"] not in MODES:
+            raise ValueError(
+                f'padding must be a number, "valid", "same" or "full", got {proposal["value"]!r}'
+            )
+        return proposal["value"]
+
+    @traitlets.validate("speed")
+    def _check_speed(self, proposal):
+        if not 0.5 <= proposal["value"] <= 30:
+            raise ValueError(
+                f"speed must be from 0.5 to 30 steps a second, got {proposal['value']}"
+            )
+        return proposal["value"]
+
+
+def _numbers(name: str, values) -> list[list[float]]:
+    """Return a grid as rows of plain numbers, or say what is wrong with it."""
+    low, high = LIMITS[name]
+    rows = values.tolist() if hasattr(values, "tolist") else values
+    if not _is_rows(rows):
+        raise ValueError(f"{name} must be rows of numbers, as [[1, 2], [3, 4]], got {values!r}")
+    widths = sorted({len(row) for row in rows})
+    if len(widths) > 1:
+        raise ValueError(f"{name} must be a rectangle, but its rows have {widths} numbers")
+    if not (low <= len(rows) <= high and low <= widths[0] <= high):
+        raise ValueError(
+            f"{name} must have {low} to {high} rows and columns, got {len(rows)} x {widths[0]}"
+        )
+    return [[_number(name, value) for value in row] for row in rows]
+
+
+def _is_rows(rows) -> bool:
+    def is_list(value):
+        return isinstance(value, Sequence) and not isinstance(value, str)
+
+    return is_list(rows) and len(rows) > 0 and all(is_list(row) for row in rows)
+
+
+def _number(name: str, value) -> float:
+    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or abs(value) > LARGEST:
+        raise ValueError(f"{name} must hold numbers from -{LARGEST} to {LARGEST}, got {value!r}")
+    return int(value) if float(value).is_integer() else float(value)

@@ -1,0 +1,102 @@
+// What the convolution explorer's traits mean, and how they move. No page here, only a model.
+
+import { convolve } from "./arithmetic.js";
+
+/**
+ * @typedef {object} Model what an anywidget module gets
+ * @property {(name: string) => any} get
+ * @property {(name: string, value: any) => void} set
+ * @property {() => void} save_changes
+ * @property {(event: string, callback: () => void) => void} on
+ * @property {(event: string, callback: () => void) => void} off
+ */
+
+/** The traits that the reader sees and changes. */
+export const TRAITS = [
+  "input", "kernel", "stride", "padding", "mode", "dilation", "flip",
+  "row", "column", "filled", "playing",
+];
+
+const CALM_PACE = 2; // steps a second for a reader who asked for less motion
+
+export const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+
+/** A whole number within the trait's limits, whatever a linked control has put there. */
+function whole(model, name) {
+  const [low, high] = model.get("limits")[name];
+  return clamp(Math.round(Number(model.get(name))) || low, low, high);
+}
+
+/**
+ * Everything that a model's traits show: the settings, the arithmetic, the place in the output.
+ * @param {Model} model
+ */
+export function sceneOf(model) {
+  const mode = model.get("mode");
+  const settings = {
+    stride: whole(model, "stride"),
+    padding: mode === "number" ? whole(model, "padding") : mode,
+    dilation: whole(model, "dilation"),
+    flip: model.get("flip"),
+  };
+  const scene = convolve(model.get("input"), model.get("kernel"), settings);
+  const within = (name, size) => {
+    const place = Math.round(Number(model.get(name))) || 0;
+    return clamp(place, 0, Math.max(size - 1, 0));
+  };
+  const row = within("row", scene.rows.output);
+  const column = within("column", scene.columns.output);
+  // The pixel of the padded input that the kernel's number at (r, c) meets.
+  const pixel = (r, c) => [
+    row * settings.stride + r * settings.dilation,
+    column * settings.stride + c * settings.dilation,
+  ];
+  return { ...scene, settings, row, column, pixel, filled: model.get("filled") };
+}
+
+/** Set several traits, and send them to Python where there is one. */
+export function set(model, values) {
+  for (const [name, value] of Object.entries(values)) model.set(name, value);
+  model.save_changes();
+}
+
+/** Go `steps` places on in reading order. Past the last one, the output is complete. */
+export function advance(model, steps) {
+  const { problem, row, column, rows, columns } = sceneOf(model);
+  const width = columns.output;
+  const index = row * width + column + steps;
+  if (problem) set(model, { playing: false });
+  else if (index >= rows.output * width) set(model, { filled: true, playing: false });
+  else if (index >= 0) set(model, { row: Math.floor(index / width), column: index % width });
+}
+
+/** Start or stop playing. From a complete output, start again at the first place. */
+export function togglePlay(model) {
+  const { rows, columns, row, column, filled } = sceneOf(model);
+  const isDone = filled || (row === rows.output - 1 && column === columns.output - 1);
+  if (model.get("playing")) set(model, { playing: false });
+  else if (isDone) set(model, { filled: false, row: 0, column: 0, playing: true });
+  else set(model, { playing: true });
+}
+
+/**
+ * Move on while the model plays: one clock a model, however many views it has.
+ * @param {Model} model @returns {() => void} stops the clock
+ */
+export function startClock(model) {
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  let timer = 0;
+  const reset = () => {
+    clearInterval(timer);
+    const pace = calm.matches ? Math.min(model.get("speed"), CALM_PACE) : model.get("speed");
+    if (model.get("playing")) timer = setInterval(() => advance(model, 1), 1000 / pace);
+  };
+  model.on("change:playing", reset);
+  model.on("change:speed", reset);
+  reset();
+  return () => {
+    clearInterval(timer);
+    model.off("change:playing", reset);
+    model.off("change:speed", reset);
+  };
+}

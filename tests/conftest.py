@@ -1,0 +1,149 @@
+"""Fixtures that the tests share: a real browser, a clean page, a server on localhost."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from dataclasses import dataclass, field
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+import pytest
+
+# One thread a test: the machine is shared, and small arrays gain nothing from more.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+]
+HOW_TO_INSTALL = (
+    "These tests need Chromium and found none. Install one of:\n"
+    "    .venv/bin/python -m playwright install --with-deps chromium\n"
+    "    sudo apt-get install chromium\n"
+    "or name one that you have in the environment variable CHROMIUM."
+)
+
+
+def find_chromium(playwright) -> str:
+    """Return the path of the browser to drive: $CHROMIUM, playwright's own, the system's."""
+    candidates = [
+        os.environ.get("CHROMIUM"),
+        playwright.chromium.executable_path,
+        shutil.which("chromium"),
+        shutil.which("chromium-browser"),
+        shutil.which("google-chrome"),
+    ]
+    for path in candidates:
+        if path and os.path.exists(path):
+            return path
+    pytest.fail(HOW_TO_INSTALL, pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """One headless Chromium for the whole run."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=find_chromium(playwright), args=CHROMIUM_ARGUMENTS
+        )
+        yield chromium
+        chromium.close()
+
+
+@dataclass
+class Trouble:
+    """What went wrong on a page while a test looked at it."""
+
+    console: list[str] = field(default_factory=list)  # console errors, uncaught exceptions
+    failed: list[str] = field(default_factory=list)  # requests without an answer, or >= 400
+    foreign: list[str] = field(default_factory=list)  # requests to another host than localhost
+
+    def __bool__(self) -> bool:
+        return bool(self.console or self.failed or self.foreign)
+
+
+def watch(page) -> Trouble:
+    """Record a page's errors, failed requests and requests to other hosts as they happen."""
+    trouble = Trouble()
+
+    def on_console(message):
+        if message.type == "error":
+            trouble.console.append(message.text)
+
+    def on_request(request):
+        parts = urlsplit(request.url)
+        if parts.scheme in {"http", "https", "ws", "wss"} and parts.hostname != "127.0.0.1":
+            trouble.foreign.append(request.url)
+
+    def on_response(response):
+        if response.status >= 400:
+            trouble.failed.append(f"{response.status} {response.url}")
+
+    page.on("console", on_console)
+    page.on("pageerror", lambda error: trouble.console.append(str(error)))
+    page.on("request", on_request)
+    page.on("requestfailed", lambda request: trouble.failed.append(request.url))
+    page.on("response", on_response)
+    return trouble
+
+
+@pytest.fixture
+def new_page(browser):
+    """Open pages in contexts of their own: ``new_page(width=360, color_scheme="dark", ...)``.
+
+    Each page carries ``page.trouble``, a `Trouble` that fills while the page lives.
+    """
+    contexts = []
+
+    def open_page(width: int = 1280, height: int = 900, **options):
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.trouble = watch(page)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def page(new_page):
+    """One fresh page, 1280 by 900, that records its troubles in ``page.trouble``."""
+    return new_page()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serve files without a word on the terminal."""
+
+    extensions_map = SimpleHTTPRequestHandler.extensions_map | {".js": "text/javascript"}
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="session")
+def serve():
+    """Serve a folder on localhost: ``serve(folder)`` returns its URL, without a last slash."""
+    servers = {}
+
+    def start(folder) -> str:
+        folder = os.path.abspath(folder)
+        if folder not in servers:
+            handler = partial(QuietHandler, directory=folder)
+            servers[folder] = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+            threading.Thread(target=servers[folder].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{servers[folder].server_address[1]}"
+
+    yield start
+    for server in servers.values():
+        server.shutdown()
+        server.server_close()

@@ -1,0 +1,754 @@
+"""The convolution explorer: its Python side, its arithmetic, its page."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import subprocess
+import sys
+
+import ipywidgets
+import numpy as np
+import pytest
+import torch
+import traitlets
+import widget_page
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
+
+from cnnlib import scratch
+from cnnlib.arithmetic import output_size
+from cnnlib.widgets import ConvolutionExplorer, base, still
+from cnnlib.widgets.convolution import LIMITS, cat_eye
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+SETTINGS = 2500
+
+
+# --- Python -----------------------------------------------------------------------------------
+
+
+def test_does_not_import_torch():
+    code = "import sys, cnnlib.widgets; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_the_first_state_is_the_cat_under_a_vertical_edge():
+    explorer = ConvolutionExplorer()
+    assert np.array(explorer.input).shape == (12, 12)
+    assert explorer.kernel == [[-1, 0, 1]] * 3
+    assert explorer.output_shape == (10, 10)
+    assert (explorer.row, explorer.column) == (4, 4)
+
+
+def test_cat_eye_has_one_middle_and_ten_levels():
+    large = np.array(cat_eye(16))
+    np.testing.assert_array_equal(cat_eye(12), large[2:14, 2:14])
+    assert (large.min(), large.max()) == (0, 9)
+
+
+def test_takes_arrays_and_padding_words():
+    explorer = ConvolutionExplorer(np.eye(5), np.ones((2, 3)) / 6, padding="same")
+    assert explorer.mode == "same"
+    assert explorer.output_shape == (5, 5)
+    assert explorer.kernel[1][2] == pytest.approx(1 / 6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"input": [[1, 2], [3]]}, r"rectangle.*\[1, 2\]"),
+        ({"input": "cat"}, "rows of numbers.*'cat'"),
+        ({"input": []}, "rows of numbers"),
+        ({"input": [[]]}, "1 to 16 rows and columns, got 1 x 0"),
+        ({"input": np.zeros((17, 3))}, "1 to 16 rows and columns, got 17 x 3"),
+        ({"input": [[1, "2"]]}, "numbers from -999 to 999, got '2'"),
+        ({"input": [[True]]}, "got True"),
+        ({"input": np.zeros((2, 2, 2))}, "numbers from"),
+        ({"kernel": [[float("nan")]]}, "got nan"),
+        ({"kernel": [[1e9]]}, "numbers from -999 to 999, got 1000000000.0"),
+        ({"kernel": np.zeros((6, 6))}, "1 to 5 rows"),
+        ({"stride": 0}, "stride must be from 1 to 4, got 0"),
+        ({"padding": -1}, "padding must be from 0 to 6, got -1"),
+        ({"padding": "reflect"}, '"same" or "full", got \'reflect\''),
+        ({"dilation": 9}, "dilation must be from 1 to 3, got 9"),
+        ({"row": -1}, "row counts from 0, got -1"),
+        ({"speed": 0}, "speed must be from 0.5 to 30"),
+        ({"input": np.zeros((4, 4)), "dilation": 3}, "larger than the padded input"),
+        ({"padding": "same", "stride": 2}, "needs stride 1"),
+    ],
+)
+def test_refuses_with_the_value_and_the_remedy(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ConvolutionExplorer(**arguments)
+
+
+def test_refuses_what_is_no_whole_number():
+    with pytest.raises(traitlets.TraitError, match="stride"):
+        ConvolutionExplorer(stride=1.5)
+
+
+def test_a_refused_value_leaves_the_old_one():
+    explorer = ConvolutionExplorer(stride=2)
+    with pytest.raises(ValueError, match="stride"):
+        explorer.stride = 7
+    assert explorer.stride == 2
+
+
+def test_every_trait_of_the_state_is_synced():
+    source = (base.STATIC / "explorer_model.js").read_text(encoding="utf-8")
+    names = re.findall(r'"(\w+)"', re.search(r"TRAITS = \[(.*?)\]", source, re.DOTALL)[1])
+    synced = ConvolutionExplorer().keys
+    assert len(names) == 11
+    assert set(names) <= set(synced)
+
+
+def test_links_with_ipywidgets():
+    explorer, slider = ConvolutionExplorer(), ipywidgets.IntSlider(1, 1, 4)
+    ipywidgets.link((slider, "value"), (explorer, "stride"))
+    slider.value = 3
+    assert explorer.stride == 3
+    explorer.stride = 2
+    assert slider.value == 2
+    ipywidgets.jslink((slider, "value"), (explorer, "stride"))
+
+
+def test_the_module_stands_alone():
+    text = base.module("convolution.js")
+    assert not re.search(r"^import\b", text, re.MULTILINE)
+    assert text.count("export default") == 1
+    assert "</script>" not in text
+    for file in base.STATIC.glob("*.js"):
+        assert text.count(file.read_text(encoding="utf-8").splitlines()[0]) == 1, file.name
+
+
+def test_every_word_of_the_table_is_used_and_every_language_is_whole():
+    table = json.loads((base.STATIC / "strings.json").read_text(encoding="utf-8"))
+    code = "".join(path.read_text(encoding="utf-8") for path in base.STATIC.glob("*.js"))
+    code += (base.STATIC.parent / "still.py").read_text(encoding="utf-8")
+
+    def shape(words):
+        return {
+            key: shape(value) if isinstance(value, dict) else sorted(re.findall(r"{\w+}", value))
+            for key, value in words.items()
+        }
+
+    for language in table.values():
+        assert shape(language) == shape(table["en"])
+    unused = [key for key in table["en"] if not re.search(rf"\b{key}\b", code)]
+    assert unused == []
+
+
+def test_the_hues_are_those_of_the_plots():
+    matplotlib = pytest.importorskip("matplotlib")
+    from cnnlib.palette import DIVERGING
+
+    plots = matplotlib.colormaps[DIVERGING]
+    for kind, at in (("negative", 0.2), ("positive", 0.8)):
+        assert np.abs(np.array(plots(at)[:3]) * 255 - still.HUES[kind]).max() < 3
+
+
+# --- The still picture ------------------------------------------------------------------------
+
+
+def boards(explorer) -> dict:
+    return still.still(explorer).boards
+
+
+def test_still_shows_what_torch_computes():
+    rng = np.random.default_rng(0)
+    x, w = rng.integers(0, 10, (7, 6)), rng.integers(-2, 3, (3, 2))
+    explorer = ConvolutionExplorer(
+        x, w, stride=2, padding=1, dilation=2, row=1, column=2, filled=True
+    )
+    y = torch.nn.functional.conv2d(
+        torch.tensor(x)[None, None].double(),
+        torch.tensor(w)[None, None].double(),
+        stride=2,
+        padding=1,
+        dilation=2,
+    )[0, 0]
+    shown = [
+        [float(text.replace("−", "-")) for text in row] for row in boards(explorer)["output"].texts
+    ]
+    np.testing.assert_array_equal(shown, y.numpy())
+    assert still.still(explorer).total == pytest.approx(y[1, 2].item())
+
+
+def test_still_shows_only_what_the_window_has_reached():
+    texts = boards(ConvolutionExplorer(row=1, column=2))["output"].texts
+    assert all(texts[0])
+    assert [bool(text) for text in texts[1]] == [True] * 3 + [False] * 7
+
+
+def test_still_turns_the_kernel_for_convolution():
+    explorer = ConvolutionExplorer(kernel=[[1, 2], [3, 4]], flip=True)
+    assert boards(explorer)["kernel"].texts == [["4", "3"], ["2", "1"]]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(3, "3"), (-0.5, "−0.5"), (1 / 9, "1/9"), (-2 / 3, "−2/3"), (3 / 128, ".023"), (0, "0")],
+)
+def test_short_numbers(value, text):
+    assert still.short(value) == text
+
+
+def test_mimebundle_has_a_still_form_for_every_reader():
+    explorer = ConvolutionExplorer(row=4, column=6)
+    data, _ = explorer._repr_mimebundle_()
+    assert data[VIEW]["model_id"] == explorer.model_id
+    assert data["text/html"].count("<table") == 5
+    image = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+    assert image.size[0] > image.size[1] > 300
+    assert data["text/plain"].startswith("ConvolutionExplorer(input 12x12, kernel 3x3, stride=1")
+
+
+def test_mimebundle_without_an_output_says_why():
+    explorer = ConvolutionExplorer(input=np.ones((3, 3)))
+    explorer.dilation = 3  # as a reader's slider may
+    data, _ = explorer._repr_mimebundle_()
+    assert "larger than the padded input" in data["text/html"]
+    assert "image/png" not in data
+
+
+# --- The arithmetic of the ES module ----------------------------------------------------------
+
+
+def random_setting(rng) -> dict:
+    """Draw one setting: sizes, values, stride, padding, dilation and flip, possible or not."""
+    shapes = {name: rng.integers(1, LIMITS[name][1] + 1, 2) for name in ("input", "kernel")}
+    padding = rng.choice([*range(7), "valid", "same", "full"])
+    return {
+        "input": rng.normal(size=shapes["input"]).round(3).tolist(),
+        "kernel": rng.normal(size=shapes["kernel"]).round(3).tolist(),
+        "stride": int(rng.integers(1, 5)),
+        "padding": int(padding) if padding.isdigit() else str(padding),
+        "dilation": int(rng.integers(1, 4)),
+        "flip": bool(rng.integers(2)),
+    }
+
+
+def by_scratch(setting: dict) -> list | None:
+    """Compute a setting's output in Python; None where there is none."""
+    x, w = (np.array(setting[name])[None, None] for name in ("input", "kernel"))
+    w = w[..., ::-1, ::-1] if setting["flip"] else w
+    geometry = {name: setting[name] for name in ("stride", "padding", "dilation")}
+    try:
+        output_size(x.shape[2:], w.shape[2:], **geometry)
+    except ValueError:
+        return None
+    return scratch.conv2d(x, w, **geometry)[0, 0]
+
+
+@pytest.fixture
+def module(page, serve):
+    """Load the joined module in the browser; return a page whose ``module`` it is."""
+    page.goto(serve(base.STATIC) + "/convolution.css")
+    page.evaluate(
+        """async (text) => {
+          const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+          globalThis.module = await import(url);
+        }""",
+        base.module("convolution.js"),
+    )
+    return page
+
+
+@pytest.mark.browser
+def test_arithmetic_equals_scratch_on_random_settings(module):
+    rng = np.random.default_rng(2)
+    settings = [random_setting(rng) for _ in range(SETTINGS)]
+    answers = module.evaluate(
+        """(settings) => settings.map((setting) => {
+          const scene = module.convolve(setting.input, setting.kernel, setting);
+          const middle = scene.problem ? null : scene.at(scene.rows.output - 1, 0);
+          return { problem: scene.problem, output: scene.output, middle };
+        })""",
+        settings,
+    )
+    wanted = [by_scratch(setting) for setting in settings]
+    impossible = sum(output is None for output in wanted)
+    assert SETTINGS / 20 < impossible < SETTINGS / 2  # both kinds are met
+    for setting, answer, output in zip(settings, answers, wanted, strict=True):
+        assert (output is None) == bool(answer["problem"]), setting
+        if output is not None:
+            np.testing.assert_allclose(answer["output"], output, rtol=0, atol=1e-9)
+            applied = np.array(setting["kernel"])
+            applied = applied[::-1, ::-1] if setting["flip"] else applied
+            assert np.sum(np.array(answer["middle"]) * applied) == pytest.approx(output[-1, 0])
+
+
+@pytest.mark.browser
+def test_output_size_equals_arithmetic_on_every_small_setting(module):
+    paddings = [0, 1, 2, 5, "valid", "same", "full"]
+    grid = [
+        (n, k, s, p, d)
+        for n in range(1, 13)
+        for k in range(1, 6)
+        for s in range(1, 4)
+        for p in paddings
+        for d in range(1, 4)
+        if p != "same" or s == 1
+    ]
+    answers = module.evaluate("(grid) => grid.map((each) => module.outputSize(...each))", grid)
+
+    def size(*setting):
+        try:
+            return output_size(*setting)
+        except ValueError:
+            return 0
+
+    assert len(grid) > 3000
+    assert answers == [size(*setting) for setting in grid]
+
+
+@pytest.mark.browser
+def test_numbers_are_written_alike_in_both_languages(module):
+    rng = np.random.default_rng(3)
+    values = [*rng.normal(size=200).round(4), *rng.normal(scale=50, size=100).round(2)]
+    values += [a / b for a in range(-9, 10) for b in (1, 2, 3, 7, 9, 16, 25, 49, 128, 256)]
+    values = [float(value) for value in values]
+    assert module.evaluate("(v) => v.map((x) => module.short(x))", values) == [
+        *map(still.short, values)
+    ]
+    assert module.evaluate("(v) => v.map((x) => module.decimal(x))", values) == [
+        still.decimal(value) for value in values
+    ]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("2", 2), (" -0.5 ", -0.5), ("−1", -1), ("1/9", 1 / 9), ("-3/4", -0.75), ("0,25", 0.25),
+     (".5", 0.5), ("3.", 3), ("", None), ("abc", None), ("1/0", None), ("--1", None),
+     ("1e3", None), ("1/2/3", None), ("Infinity", None)],
+)  # fmt: skip
+def test_typed_numbers(module, text, value):
+    assert module.evaluate("(text) => module.parse(text)", text) == (
+        value if value is None else pytest.approx(value)
+    )
+
+
+@pytest.mark.browser
+def test_kernel_presets_are_the_textbook_ones(module):
+    kernels = module.evaluate(
+        "Object.fromEntries(Object.entries(module.KERNELS).map(([name, make]) => [name, make(3)]))"
+    )
+    assert kernels["vertical"] == [[-1, 0, 1]] * 3
+    assert kernels["identity"] == [[0, 0, 0], [0, 1, 0], [0, 0, 0]]
+    assert kernels["laplacian"] == [[0, 1, 0], [1, -4, 1], [0, 1, 0]]
+    assert kernels["sharpen"] == [[0, -1, 0], [-1, 5, -1], [0, -1, 0]]
+    np.testing.assert_allclose(kernels["blur"], np.full((3, 3), 1 / 9))
+    np.testing.assert_allclose(kernels["gaussian"], np.outer([1, 2, 1], [1, 2, 1]) / 16)
+    five = module.evaluate("module.KERNELS.gaussian(5)")
+    np.testing.assert_allclose(five, np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]) / 256)
+    sums = {name: np.sum(kernel) for name, kernel in kernels.items()}
+    brightness_kept = ("identity", "blur", "gaussian", "sharpen", "emboss")
+    assert all(sums[name] == pytest.approx(1) for name in brightness_kept)
+    assert all(sums[name] == 0 for name in set(sums) - set(brightness_kept))
+
+
+# --- The page ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def explore(new_page, serve, tmp_path):
+    """Open a page with an explorer; return the page."""
+    pages = []
+
+    def open_page(explorer=None, *, theme="light", language="en", body="", **options):
+        explorer = explorer or ConvolutionExplorer()
+        data, _ = explorer._repr_mimebundle_()
+        shown = widget_page.view(explorer, data["text/html"]) + widget_page.state(explorer)
+        page = new_page(**options)
+        folder = tmp_path / str(len(pages))
+        page.goto(serve(widget_page.write(folder, shown + body, theme=theme, language=language)))
+        page.locator(".live-widget .cnn-explorer").wait_for()
+        pages.append(page)
+        return page
+
+    yield open_page
+    for page in pages:
+        assert not page.trouble, page.trouble
+
+
+def panel(role: str) -> str:
+    """Return the selector of one of the grids."""
+    return f".cnn-{role}:not(.cnn-sum-panel)"
+
+
+def grid(page, role: str) -> list[list[str]]:
+    """Return the texts of one of the living widget's grids."""
+    return page.locator(f".live-widget {panel(role)}").evaluate(
+        """(panel) => [...panel.querySelectorAll("tbody tr")].map((row) =>
+          [...row.querySelectorAll("td")].map((cell) =>
+            cell.querySelector("input")?.value ?? cell.textContent))"""
+    )
+
+
+def flat(texts: list[list[str]]) -> list[str]:
+    return [text for row in texts for text in row]
+
+
+def numbers(texts) -> np.ndarray:
+    return np.array([[float(text.replace("−", "-")) for text in row] for row in texts])
+
+
+def press(page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def slide(page, name: str, value: int) -> None:
+    page.get_by_label(name, exact=True).fill(str(value))
+
+
+@pytest.mark.browser
+def test_shows_what_torch_computes_after_every_control(explore):
+    page = explore(ConvolutionExplorer(filled=True))
+    x = torch.tensor(np.array(cat_eye(11)))[None, None].double()
+    slide(page, "Input size", 11)
+    page.get_by_role("combobox", name="Kernel").select_option("Laplacian")
+    slide(page, "Stride", 2)
+    slide(page, "Padding", 2)
+    slide(page, "Dilation", 2)
+    w = torch.tensor([[0, 1, 0], [1, -4, 1], [0, 1, 0]])[None, None].double()
+    y = torch.nn.functional.conv2d(x, w, stride=2, padding=2, dilation=2)[0, 0].numpy()
+    np.testing.assert_array_equal(numbers(grid(page, "output")), y)
+    rows = page.locator(".live-widget .cnn-formula-numbers").first.text_content()
+    assert rows == "6 = ⌊(11 + 2 × 2 − 2 × (3 − 1) − 1) / 2⌋ + 1"
+
+
+@pytest.mark.browser
+def test_window_products_and_sum_agree(explore):
+    page = explore(ConvolutionExplorer(row=3, column=5))
+    window, products = numbers(grid(page, "window")), numbers(grid(page, "products"))
+    np.testing.assert_array_equal(window, np.array(cat_eye())[3:6, 5:8])
+    np.testing.assert_array_equal(products, window * [[-1, 0, 1]])
+    total = page.locator(".live-widget .cnn-total").text_content()
+    assert numbers([[total]])[0, 0] == products.sum()
+    assert (
+        page.locator(".live-widget .cnn-sum").text_content().startswith("Output row 4, column 6:")
+    )
+
+
+@pytest.mark.browser
+def test_steps_fill_the_output_and_the_end_completes_it(explore):
+    page = explore(ConvolutionExplorer(np.ones((3, 3)), np.ones((2, 2))))
+    output = "output"
+    assert grid(page, output) == [["4", ""], ["", ""]]
+    press(page, "One step on")
+    assert grid(page, output) == [["4", "4"], ["", ""]]
+    press(page, "One step back")
+    assert grid(page, output) == [["4", ""], ["", ""]]
+    press(page, "Fill the whole output")
+    assert grid(page, output) == [["4", "4"], ["4", "4"]]
+    press(page, "To the first position")
+    assert grid(page, output) == [["4", ""], ["", ""]]
+
+
+@pytest.mark.browser
+def test_plays_pauses_and_ends(explore):
+    page = explore(ConvolutionExplorer(np.ones((3, 3)), np.ones((2, 2)), speed=10))
+    press(page, "Play")
+    page.get_by_role("button", name="Pause").wait_for()
+    page.get_by_role("button", name="Play", exact=True).wait_for()  # it has come to the end
+    assert grid(page, "output") == [["4", "4"], ["4", "4"]]
+    page.wait_for_function(
+        "document.querySelector('.live-widget [aria-live]').textContent.includes('complete')"
+    )
+    press(page, "Play")  # again, from the first place
+    press(page, "Pause")
+    assert "" in flat(grid(page, "output"))
+
+
+@pytest.mark.browser
+def test_less_motion_plays_slowly_and_does_not_glide(explore):
+    explorer = ConvolutionExplorer(speed=30, row=0, column=0)
+    page = explore(explorer, reduced_motion="reduce")
+    lens = page.locator(".live-widget .cnn-input .cnn-lens")
+    assert lens.evaluate("e => getComputedStyle(e).transitionDuration") == "0s"
+    press(page, "Play")
+    page.wait_for_timeout(1250)
+    press(page, "Pause")
+    shown = sum(text != "" for text in flat(grid(page, "output")))
+    assert 2 <= shown <= 4
+
+
+@pytest.mark.browser
+def test_arrow_keys_move_the_window_from_either_grid(explore):
+    page = explore(ConvolutionExplorer(row=0, column=0))
+    for role in ("output", "input"):
+        reachable = page.locator(f".live-widget {panel(role)} [tabindex='0']")
+        assert reachable.count() == 1
+        reachable.focus()
+        for key in ("ArrowDown", "ArrowRight", "ArrowRight", "ArrowLeft"):
+            page.keyboard.press(key)
+        assert page.evaluate("document.activeElement.tabIndex") == 0
+    assert "row 3, column 3:" in page.locator(".live-widget .cnn-sum").text_content()
+    page.keyboard.press("End")
+    page.keyboard.press("Control+Home")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowDown")
+    assert "row 2, column 1:" in page.locator(".live-widget .cnn-sum").text_content()
+    live = page.locator(".live-widget [aria-live]")
+    page.wait_for_timeout(600)
+    assert live.text_content().startswith("Output row 2, column 1: the sum is")
+
+
+@pytest.mark.browser
+def test_a_click_brings_the_window_over_a_pixel(explore):
+    page = explore()
+    page.locator(".live-widget .cnn-input tbody tr").nth(6).locator("td").nth(8).click()
+    assert "row 6, column 8:" in page.locator(".live-widget .cnn-sum").text_content()
+    page.locator(f".live-widget {panel('output')} tbody tr").nth(2).locator("td").nth(3).click()
+    assert "row 3, column 4:" in page.locator(".live-widget .cnn-sum").text_content()
+
+
+@pytest.mark.browser
+def test_touch_moves_the_window(explore):
+    page = explore(width=360, height=740, has_touch=True, is_mobile=True)
+    page.locator(".live-widget .cnn-input tbody tr").nth(5).locator("td").nth(5).tap()
+    assert "row 5, column 5:" in page.locator(".live-widget .cnn-sum").text_content()
+
+
+@pytest.mark.browser
+def test_pixels_and_weights_can_be_typed(explore):
+    explorer = ConvolutionExplorer(np.zeros((4, 4)), np.ones((2, 2)), row=0, column=0, filled=True)
+    page = explore(explorer)
+    page.get_by_label("window, row 2, column 1").fill("7")
+    page.get_by_label("kernel, row 2, column 1").fill("1/2")
+    page.keyboard.press("Enter")
+    assert grid(page, "input")[1][0] == "7"
+    assert grid(page, "output")[0][0] == "3.5"
+    assert page.get_by_role("combobox", name="Input").evaluate("e => e.value") == "custom"
+    press(page, "Reset")
+    assert grid(page, "kernel") == [["1", "1"], ["1", "1"]]
+
+
+@pytest.mark.browser
+def test_enter_leads_from_a_pixel_to_its_field(explore):
+    page = explore()
+    page.locator(".live-widget .cnn-input tbody tr").nth(4).locator("td").nth(4).click()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.ariaLabel") == "window, row 2, column 2"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("text", "reason"), [("cat", "“cat” is not a number"), ("5000", "out of range")]
+)
+def test_what_is_no_number_is_refused_in_words(explore, text, reason):
+    page = explore()
+    field = page.get_by_label("kernel, row 1, column 1")
+    field.fill(text)
+    field.press("Enter")
+    assert reason in page.locator(".live-widget .cnn-refusal").text_content()
+    assert field.get_attribute("aria-invalid") == "true"
+    field.fill("dog")
+    field.press("Enter")
+    assert field.input_value() == "dog"  # what was typed stays, to be mended
+    field.press("Escape")
+    assert field.input_value() == "−1"
+    assert field.get_attribute("aria-invalid") is None
+    assert page.locator(".live-widget .cnn-refusal").text_content() == ""
+
+
+@pytest.mark.browser
+def test_pointing_at_a_number_links_it_by_sign_and_by_words(explore):
+    page = explore(ConvolutionExplorer(row=0, column=0))
+    page.locator(".live-widget .cnn-products tbody tr").nth(1).locator("td").nth(0).hover()
+    assert page.locator(".live-widget .cnn-linked").count() == 4
+    pixel = cat_eye()[1][0]
+    assert page.locator(".live-widget .cnn-pair").text_content() == f"{pixel} × (−1) = −{pixel}"
+
+
+@pytest.mark.browser
+def test_an_impossible_setting_says_so_and_draws_no_output(explore):
+    page = explore(ConvolutionExplorer(np.ones((4, 4))))
+    slide(page, "Kernel size", 5)
+    problem = page.locator(".live-widget .cnn-problem")
+    assert "spans 5 pixels, and there are only 4" in problem.text_content()
+    assert grid(page, "output") == []
+    assert page.get_by_role("button", name="Play").is_disabled()
+    slide(page, "Padding", 1)
+    assert not problem.is_visible()
+    assert len(grid(page, "output")) == 2
+    page.get_by_label("same", exact=True).check()
+    slide(page, "Stride", 2)
+    assert "only at stride 1" in problem.text_content()
+
+
+@pytest.mark.browser
+def test_flip_turns_the_kernel_and_edits_the_right_weight(explore):
+    page = explore(ConvolutionExplorer(kernel=[[1, 2], [3, 4]]))
+    page.get_by_label("Convolution", exact=True).check()
+    assert grid(page, "kernel") == [["4", "3"], ["2", "1"]]
+    page.get_by_label("kernel, row 1, column 1").fill("9")
+    page.keyboard.press("Enter")
+    page.get_by_label("Correlation", exact=True).check()
+    assert grid(page, "kernel") == [["1", "2"], ["3", "9"]]
+
+
+@pytest.mark.browser
+def test_presets_follow_the_size(explore):
+    page = explore()
+    page.get_by_role("combobox", name="Kernel").select_option("Gaussian blur")
+    slide(page, "Kernel size", 5)
+    assert grid(page, "kernel")[2] == [".023", "3/32", "9/64", "3/32", ".023"]
+    assert page.get_by_role("combobox", name="Kernel").evaluate("e => e.value") == "gaussian"
+    page.get_by_role("combobox", name="Input").select_option("A checkerboard")
+    slide(page, "Input size", 5)
+    assert grid(page, "input")[0] == ["0", "9", "0", "9", "0"]
+
+
+@pytest.mark.browser
+def test_outside_controls_drive_it_through_jslink(new_page, serve, tmp_path):
+    stride, explorer = ipywidgets.IntSlider(1, 1, 4, description="S"), ConvolutionExplorer()
+    link = ipywidgets.jslink((stride, "value"), (explorer, "stride"))
+    body = widget_page.view(stride) + widget_page.view(explorer)
+    page = new_page()
+    page.goto(serve(widget_page.write(tmp_path, body + widget_page.state(stride, explorer, link))))
+    page.get_by_label("S", exact=True).fill("3")
+    assert len(grid(page, "output")) == 4
+    slide(page, "Stride", 2)
+    assert page.get_by_label("S", exact=True).input_value() == "2"
+    assert not page.trouble
+
+
+@pytest.mark.browser
+def test_two_views_share_their_state(new_page, serve, tmp_path):
+    explorer = ConvolutionExplorer()
+    body = widget_page.view(explorer) * 2 + widget_page.state(explorer)
+    page = new_page()
+    page.goto(serve(widget_page.write(tmp_path, body)))
+    page.get_by_role("button", name="One step on").first.click()
+    sums = page.locator(".cnn-sum").all_text_contents()
+    assert len(sums) == 2
+    assert sums[0] == sums[1]
+    assert "column 6:" in sums[0]
+
+
+@pytest.mark.browser
+def test_an_unknown_language_reads_english(explore):
+    assert explore(language="tlh-AQ").get_by_role("button", name="Play").count() == 1
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    "explorer",
+    [
+        {"row": 4, "column": 6},
+        {
+            "kernel": np.full((5, 5), 1 / 25),
+            "padding": "same",
+            "row": 6,
+            "column": 2,
+            "filled": True,
+        },
+        {"dilation": 2, "padding": 2, "row": 3, "column": 3, "flip": True, "stride": 2},
+        {"input": np.arange(12).reshape(3, 4) - 5.5, "kernel": [[0.25, -1]], "padding": 1},
+    ],
+)
+@pytest.mark.parametrize("width", [360, 768, 1440])
+def test_the_still_picture_is_the_living_one_and_nothing_jumps(
+    new_page, serve, tmp_path, explorer, width
+):
+    explorer = ConvolutionExplorer(**explorer)
+    data, _ = explorer._repr_mimebundle_()
+    shown = widget_page.view(explorer, data["text/html"]) + widget_page.state(explorer)
+    url = serve(widget_page.write(tmp_path, shown + "<p id='below'>Below</p>"))
+    still_page, page = new_page(width), new_page(width)
+    still_page.route("**/*.js", lambda route: route.abort())
+    still_page.goto(url)
+    page.goto(url)
+    page.locator(".live-widget .cnn-explorer").wait_for()
+    where = "document.getElementById('below').getBoundingClientRect().top"
+    assert still_page.evaluate(where) == pytest.approx(page.evaluate(where), abs=1)
+    for role in ("input", "window", "kernel", "products", "output"):
+        first = still_page.locator(f".cnn-still {panel(role)}")
+        living = page.locator(f".live-widget {panel(role)}")
+        assert first.bounding_box() == pytest.approx(living.bounding_box(), abs=1)
+        texts = [text.strip() for text in first.locator("tbody td").all_text_contents()]
+        assert texts == flat(grid(page, role))
+        still_cells, cells = first.locator("tbody td"), living.locator("tbody td")
+        np.testing.assert_allclose(shades(still_cells), shades(cells), atol=1.01)
+
+
+def shades(cells) -> list:
+    """Return the background of each cell as numbers: red, green, blue and, if not 1, alpha."""
+    colors = cells.evaluate_all("(all) => all.map((e) => getComputedStyle(e).backgroundColor)")
+    return [[*map(float, re.findall(r"[\d.]+", color)), 1.0][:4] for color in colors]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [360, 768, 1440])
+def test_fits_every_width_and_its_digits_are_readable(explore, width):
+    settings = {"padding": "full", "kernel": np.full((5, 5), -1 / 25), "filled": True}
+    page = explore(ConvolutionExplorer(**settings), width=width)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    small = """() => [...document.querySelectorAll(".live-widget *")]
+      .filter((e) => parseFloat(getComputedStyle(e).fontSize) < 12).map((e) => e.outerHTML)"""
+    assert page.evaluate(small) == []
+    outside = """(width) => [...document.querySelectorAll(".live-widget *")].filter((e) =>
+      !e.closest(".cnn-frame") && !e.closest(".cnn-hidden") &&
+      e.getBoundingClientRect().right > width).map((e) => e.className)"""
+    assert page.evaluate(outside, width) == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [360, 1440])
+def test_cells_are_squares_of_one_size(explore, width):
+    page = explore(ConvolutionExplorer(padding=1, row=3, column=5), width=width)
+    for role in ("input", "window", "kernel", "products", "output"):
+        cells = page.locator(f".live-widget {panel(role)} tbody td")
+        boxes = "(all) => all.map((e) => e.getBoundingClientRect()).map((b) => [b.width, b.height])"
+        sizes = np.array(cells.evaluate_all(boxes))
+        assert sizes.min() > 15
+        assert np.ptp(sizes) < 1.01, role
+
+
+@pytest.mark.browser
+def test_nothing_moves_while_one_plays(explore):
+    page = explore(ConvolutionExplorer(), body="<p id='below'>Below</p>")
+    where = "document.getElementById('below').getBoundingClientRect().top + scrollY"
+    before = page.evaluate(where)
+    for name, value in (("Input size", 16), ("Padding", 6), ("Stride", 4), ("Kernel size", 2)):
+        slide(page, name, value)
+        assert page.evaluate(where) == pytest.approx(before, abs=1), name
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_axe_finds_nothing(explore, theme, width):
+    page = explore(ConvolutionExplorer(padding=1, row=4, column=6), theme=theme, width=width)
+    assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+    slide(page, "Kernel size", 5)
+    slide(page, "Dilation", 3)
+    slide(page, "Input size", 4)
+    assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_digits_stand_out_on_every_shade(explore, theme):
+    """WCAG AA for each cell of each grid, computed from what the browser paints."""
+    page = explore(ConvolutionExplorer(padding=1, filled=True), theme=theme)
+    contrasts = """() => {
+      const numbers = (color) => color.match(/[\\d.]+/g).map(Number);
+      const light = ([r, g, b]) => [r, g, b]
+        .map((v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+      const page = numbers(getComputedStyle(document.documentElement).backgroundColor);
+      return [...document.querySelectorAll(".live-widget tbody td")].map((cell) => {
+        const style = getComputedStyle(cell);
+        const [r, g, b, alpha = 1] = numbers(style.backgroundColor);
+        const back = [r, g, b].map((v, i) => alpha * v + (1 - alpha) * page[i]);
+        const [high, low] = [light(numbers(style.color)), light(back)].sort((a, b) => b - a);
+        return (high + 0.05) / (low + 0.05);
+      });
+    }"""
+    assert min(page.evaluate(contrasts)) >= 4.5
