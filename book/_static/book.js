@@ -1,0 +1,18 @@
+// What a page needs beyond the theme: whatever scrolls sideways can be scrolled by keyboard.
+
+const SCROLLERS = ".cell_output .output, .highlight pre, .table-wrapper, div.math, mjx-container";
+
+/** Put an element in the tab order while it is wider inside than outside, and only then. */
+function reach(element) {
+  const scrolls = element.scrollWidth > element.clientWidth + 1
+    && /auto|scroll/.test(getComputedStyle(element).overflowX);
+  if (scrolls) element.tabIndex = 0;
+  else if (element.tabIndex === 0) element.removeAttribute("tabindex");
+}
+
+const watcher = new ResizeObserver((entries) => entries.forEach(({ target }) => reach(target)));
+const watch = () => document.querySelectorAll(SCROLLERS).forEach((element) => watcher.observe(element));
+
+watch();
+// Mathematics is set after the page has loaded.
+window.addEventListener("load", () => window.MathJax?.startup?.promise?.then(watch));

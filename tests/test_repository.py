@@ -1,0 +1,484 @@
+"""The house's own rules: notebooks, imports, vendored files, stamps, and what is said where."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import hashlib
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
+VENDOR = ROOT / "book" / "_static" / "vendor"
+
+
+def load_tool(name: str):
+    """Import ``tools/name.py``, which is a script and no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+stamp, notebooks = load_tool("stamp"), load_tool("notebooks")
+URL = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
+
+
+def tracked_files() -> list[Path]:
+    """Return the files that are, or are about to be, in the repository."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return [ROOT / line for line in listed.splitlines() if (ROOT / line).is_file()]
+
+
+# --- Notebook policy --------------------------------------------------------------------------
+
+MOST_LINES = 15
+ABSOLUTE_PATH = re.compile(r"""["'](/[A-Za-z]|~/|[A-Za-z]:\\)""")
+UNSEEDED = [
+    (re.compile(r"\btorch\.(rand|bernoulli|normal)\w*\("), re.compile(r"manual_seed|generator=")),
+    (re.compile(r"\bnp\.random\.(?!default_rng|Generator)"), re.compile(r"np\.random\.seed")),
+    (re.compile(r"default_rng\(\s*\)"), re.compile(r"(?!)")),
+]
+
+
+def code_cells(notebook) -> list[dict]:
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+def python(source: str) -> ast.Module:
+    """Parse a cell, its IPython magics left out."""
+    return ast.parse(re.sub(r"(?m)^(\s*)[%!].*$", r"\1pass", source))
+
+
+def cell_complaints(cell) -> list[str]:
+    """Say what is wrong with one code cell."""
+    source, found = cell["source"], []
+    lines = [line for line in source.splitlines() if line.strip()]
+    if len(lines) > MOST_LINES:
+        found.append(f"{len(lines)} lines of code; at most {MOST_LINES}")
+    if ABSOLUTE_PATH.search(source):
+        found.append("an absolute path")
+    if ".cuda(" in source:
+        found.append(".cuda(): use the device that cnnlib chooses")
+    tree = python(source)
+    if any(isinstance(node, ast.ExceptHandler) and node.type is None for node in ast.walk(tree)):
+        found.append("a bare except")
+    if any(draws.search(source) and not seed.search(source) for draws, seed in UNSEEDED):
+        found.append("random numbers without a seed")
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        is_picture = isinstance(call.func, ast.Name) and call.func.id == "picture"
+        if is_picture and not any(keyword.arg == "alt" for keyword in call.keywords):
+            found.append("a picture without alternative text")
+    if any(output["output_type"] == "error" for output in cell["outputs"]):
+        found.append("an error in its output")
+    if any(map(notebooks.is_picture, cell["outputs"])):
+        found.append("a committed picture or widget")
+    if re.search(r"it/s|s/it|\d%\||\\r[^\\]", json.dumps(cell["outputs"])):
+        found.append("a progress bar in its output")
+    return found
+
+
+def compared_share(notebook) -> float:
+    """Return the share of the printing cells whose output is compared."""
+    ignored = [
+        notebooks.IGNORED in cell["metadata"].get("tags", []) for cell in code_cells(notebook)
+    ]
+    printing = sum(bool(cell["outputs"]) for cell in code_cells(notebook))
+    return 1.0 if not any(ignored) else printing / (printing + sum(ignored))
+
+
+def notebook_complaints(notebook, url: str = URL) -> list[str]:
+    """Say what is wrong with a notebook."""
+    found = []
+    first = notebook["cells"][0]
+    titles = [
+        line
+        for cell in notebook["cells"]
+        if cell["cell_type"] == "markdown"
+        for line in re.sub(r"(?ms)^(`{3,}|:{3,}).*?^\1", "", cell["source"]).splitlines()
+        if line.startswith("# ")
+    ]
+    if first["cell_type"] != "markdown" or not first["source"].startswith("# ") or len(titles) != 1:
+        found.append("it must begin with its one title")
+    if re.match(r"# (chapter )?\d", first["source"], re.IGNORECASE):
+        found.append("its title carries a number; the file name does that")
+    install, *cells = code_cells(notebook)
+    if (
+        install["source"] != stamp.INSTALL.format(url=url)
+        or install["metadata"]["tags"] != stamp.TAGS
+    ):
+        found.append("its first code cell is not the stamped install cell")
+    for index, cell in enumerate(cells, start=2):
+        found += [f"code cell {index}: {complaint}" for complaint in cell_complaints(cell)]
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown" and re.search(r"!\[\s*\]\(", cell["source"]):
+            found.append("an image in the text without alternative text")
+    cleaned = copy.deepcopy(notebook)
+    notebooks.clean(cleaned)
+    if cleaned != notebook:
+        found.append("traces of execution: run `make notebooks`")
+    if compared_share(notebook) < 2 / 3:
+        found.append(f"only {compared_share(notebook):.0%} of the cells that print are compared")
+    return found
+
+
+def good_notebook() -> dict:
+    """Return a small notebook that keeps every rule."""
+    new = nbformat.v4
+    cells = [
+        new.new_markdown_cell("# A title\n\nSome text.", id="a"),
+        new.new_code_cell(stamp.INSTALL.format(url=URL), metadata={"tags": stamp.TAGS}, id="b"),
+        new.new_code_cell(
+            "torch.manual_seed(0)\nprint(torch.rand(1) < 2)",
+            outputs=[new.new_output("stream", name="stdout", text="tensor([True])\n")],
+            id="c",
+        ),
+    ]
+    notebook = new.new_notebook(cells=cells)
+    notebooks.clean(notebook)
+    return notebook
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_keeps_the_policy(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert notebook_complaints(notebook) == []
+
+
+def test_there_are_notebooks():
+    assert {"intro", "02_convolution", "17_cifar10_resnet"} <= {path.stem for path in NOTEBOOKS}
+
+
+def test_a_good_notebook_has_no_complaints():
+    assert notebook_complaints(good_notebook()) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "complaint"),
+    [
+        ("\n".join(["x = 1"] * 16), "lines of code"),
+        ("open('/etc/passwd')", "absolute path"),
+        ("path = '~/pictures'", "absolute path"),
+        ("model.cuda()", ".cuda()"),
+        ("try:\n    f()\nexcept:\n    pass", "bare except"),
+        ("x = torch.randn(3)", "without a seed"),
+        ("rng = np.random.default_rng()", "without a seed"),
+        ("np.random.rand(3)", "without a seed"),
+        ("picture(figure)", "alternative text"),
+    ],
+)
+def test_bad_code_is_caught(source, complaint):
+    notebook = good_notebook()
+    notebook["cells"][2]["source"] = source
+    assert any(complaint in found for found in notebook_complaints(notebook))
+
+
+@pytest.mark.parametrize(
+    ("output", "complaint"),
+    [
+        ({"output_type": "error", "ename": "E", "evalue": "", "traceback": []}, "an error"),
+        ({"output_type": "display_data", "data": {"image/png": "iVBO"}, "metadata": {}}, "picture"),
+        (
+            {"output_type": "stream", "name": "stderr", "text": " 10%|#  | 1/10 [00:01, 1.0it/s]"},
+            "progress bar",
+        ),
+    ],
+)
+def test_bad_output_is_caught(output, complaint):
+    notebook = good_notebook()
+    notebook["cells"][2]["outputs"] = [nbformat.from_dict(output)]
+    assert any(complaint in found for found in notebook_complaints(notebook))
+
+
+def test_other_bad_notebooks_are_caught():
+    def with_change(change):
+        notebook = good_notebook()
+        change(notebook)
+        return " / ".join(notebook_complaints(notebook))
+
+    first, install, cell = range(3)
+    assert "one title" in with_change(lambda n: n["cells"][first].update(source="Text first"))
+    assert "one title" in with_change(lambda n: n["cells"][first].update(source="# A\n\n# B"))
+    assert "number" in with_change(lambda n: n["cells"][first].update(source="# 2. Convolution"))
+    assert "install cell" in with_change(lambda n: n["cells"][install].update(source="import sys"))
+    assert "alternative" in with_change(
+        lambda n: n["cells"][first].update(source="# A\n![](a.png)")
+    )
+    assert "traces" in with_change(lambda n: n["cells"][cell].update(execution_count=7))
+    assert "traces" in with_change(lambda n: n["metadata"].update(widgets={}))
+    tags = {"tags": [notebooks.IGNORED]}
+    ignored = with_change(lambda n: n["cells"][cell].update(metadata=tags, outputs=[]))
+    assert "0% of the cells" in ignored
+
+
+def test_a_comment_in_a_code_fence_is_no_title():
+    notebook = good_notebook()
+    notebook["cells"][0]["source"] = "# A title\n\n```python\n# a comment\n```"
+    assert notebook_complaints(notebook) == []
+
+
+# --- The tools --------------------------------------------------------------------------------
+
+
+def test_stamps_are_up_to_date():
+    assert stamp.stale(ROOT) == {}
+
+
+def test_stamp_reaches_every_place(tmp_path):
+    (tmp_path / "book").mkdir()
+    (tmp_path / "_config.yml").write_text("repository: {url: https://github.com/ada/new-name}\n")
+    (tmp_path / "CITATION.cff").write_text("repository-code: https://github.com/OWNER/old\n")
+    (tmp_path / "README.md").write_text("github.com/OWNER/old and https://OWNER.github.io/old/")
+    (tmp_path / "pyproject.toml").write_text("[project]\n")
+    (tmp_path / "book" / "intro.ipynb").write_text(nbformat.writes(good_notebook()))
+    texts = {path.name: text for path, text in stamp.stale(tmp_path).items()}
+    assert texts["README.md"] == "github.com/ada/new-name and https://ada.github.io/new-name/"
+    assert texts["CITATION.cff"] == "repository-code: https://github.com/ada/new-name\n"
+    assert "git+https://github.com/ada/new-name" in texts["intro.ipynb"]
+    assert "pyproject.toml" not in texts
+
+
+def test_install_cell_does_nothing_outside_colab():
+    source = stamp.INSTALL.format(url=URL)
+    names: dict = {}
+    exec(compile(python(source), "install cell", "exec"), names)
+    assert "output" not in names
+
+
+def test_stamp_refuses_a_notebook_without_an_install_cell():
+    notebook = good_notebook()
+    notebook["cells"][1]["metadata"] = {}
+    with pytest.raises(SystemExit, match="install"):
+        stamp.stamped_notebook(nbformat.writes(notebook), URL)
+
+
+def test_cleaning_keeps_text_and_drops_pictures():
+    new = nbformat.v4
+    text = new.new_output("stream", name="stdout", text="3\n")
+    svg = new.new_output("display_data", data={"text/html": "<svg></svg>"})
+    timing = new.new_code_cell("t", metadata={"tags": [notebooks.IGNORED]}, outputs=[text])
+    noisy = {"scrolled": True, "tags": ["x"]}
+    cells = [new.new_code_cell("a", outputs=[text], metadata=noisy, execution_count=9)]
+    cells += [new.new_code_cell("b", outputs=[svg]), timing, new.new_code_cell("c", execution_count=12)]
+    notebook = new.new_notebook(cells=cells, metadata={"widgets": {}})
+    notebooks.clean(notebook)
+    assert [len(cell.outputs) for cell in cells] == [1, 0, 0, 0]
+    assert [cell.execution_count for cell in cells] == [1, None, None, 4]  # None: not compared
+    assert notebook.cells[0].metadata == {"tags": ["x"]}
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+
+
+def test_outputs_that_cannot_be_compared_are_named():
+    new = nbformat.v4
+    text = new.new_output("stream", name="stdout", text="3\n")
+    svg = new.new_output("display_data", data={"text/html": "<svg></svg>"})
+    noise = new.new_output("stream", name="stderr", text="careful\n")
+    address = new.new_output("execute_result", data={"text/plain": "<A object at 0x7f00>"})
+    for outputs, word in [([text, svg], "two cells"), ([noise], "stderr"), ([address], "address")]:
+        assert word in notebooks.problem(new.new_code_cell(outputs=outputs))
+    assert notebooks.problem(new.new_code_cell(outputs=[text])) is None
+    assert notebooks.problem(new.new_code_cell(outputs=[svg])) is None
+
+
+# --- Imports ----------------------------------------------------------------------------------
+
+MAY_IMPORT = {
+    "__init__": set(),
+    "arithmetic": set(),
+    "palette": set(),
+    "profiles": set(),
+    "records": set(),
+    "data": set(),
+    "training": set(),
+    "scratch": {"arithmetic"},
+    "models": {"arithmetic"},
+    "plots": {"records", "palette"},
+    "widgets": {"arithmetic", "scratch", "palette"},
+}
+NEVER_TORCH = {"__init__", "arithmetic", "palette", "profiles", "scratch", "widgets"}
+
+
+def imports(source: str, package: str = "cnnlib") -> set[str]:
+    """Return what a module imports: ``cnnlib`` modules as ``cnnlib.name``, others by first name."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join([package] * bool(node.level) + [node.module] * bool(node.module))
+            names = [f"{base}.{alias.name}" if base == "cnnlib" else base for alias in node.names]
+        else:
+            continue
+        found |= {
+            ".".join(name.split(".")[: 2 if name.startswith("cnnlib.") else 1]) for name in names
+        }
+    return found
+
+
+def module_sources() -> list[tuple[str, Path]]:
+    paths = sorted((ROOT / "cnnlib").rglob("*.py"))
+    return [
+        (path.relative_to(ROOT / "cnnlib").parts[0].removesuffix(".py"), path) for path in paths
+    ]
+
+
+@pytest.mark.parametrize(("module", "path"), module_sources(), ids=lambda value: str(value)[-30:])
+def test_arrows_point_one_way(module, path):
+    parents = path.relative_to(ROOT).parts[:-1]
+    found = imports(path.read_text(), ".".join(parents))
+    own = {name.removeprefix("cnnlib.") for name in found if name.startswith("cnnlib.")}
+    assert own - {module} <= MAY_IMPORT[module]
+    assert "cnnlib" not in found
+    if module in NEVER_TORCH:
+        assert "torch" not in found
+
+
+def test_imports_are_read_from_every_form():
+    source = (
+        "import torch.nn\nfrom cnnlib import plots\nfrom cnnlib.data import x\nfrom .a import b"
+    )
+    assert imports(source, "cnnlib") == {"torch", "cnnlib.plots", "cnnlib.data", "cnnlib.a"}
+    assert imports("from . import elements", "cnnlib.widgets") == {"cnnlib.widgets"}
+
+
+def test_import_is_quick_and_leaves_torch_alone():
+    code = (
+        "import sys, time; start = time.perf_counter(); import cnnlib;"
+        "print(time.perf_counter() - start, 'torch' in sys.modules)"
+    )
+    runs = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        for _ in range(3)
+    ]
+    seconds, torch = zip(*(run.stdout.split() for run in runs), strict=True)
+    assert set(torch) == {"False"}
+    assert min(map(float, seconds)) < 0.3
+
+
+@pytest.mark.parametrize("module", sorted(NEVER_TORCH - {"__init__"}))
+def test_light_modules_never_load_torch(module):
+    code = f"import sys, cnnlib.{module}; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# --- Vendored files ---------------------------------------------------------------------------
+
+
+def vendor_complaints(folder: Path) -> list[str]:
+    """Say where a folder and its manifest disagree."""
+    entries = json.loads((folder / "manifest.json").read_text())
+    listed = {entry["file"]: entry for entry in entries}
+    there = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    found = [f"not in the manifest: {name}" for name in sorted(there - {"manifest.json", *listed})]
+    found += [f"missing: {name}" for name in sorted(set(listed) - there)]
+    for name in sorted(there & set(listed)):
+        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != listed[name]["sha256"]:
+            found.append(f"changed: {name}")
+    for entry in entries:
+        keys = {"file", "package", "version", "licence", "source", "sha256"}
+        if set(entry) != keys or not all(entry.values()):
+            found.append(f"incomplete entry: {entry['file']}")
+    return found
+
+
+def test_vendored_files_are_the_manifests():
+    assert vendor_complaints(VENDOR) == []
+
+
+def test_vendor_complaints_are_made(tmp_path):
+    whole = hashlib.sha256(b"whole").hexdigest()
+    entry = {"package": "p", "version": "1", "licence": "MIT", "source": "s", "sha256": whole}
+    entries = [
+        entry | {"file": "a.js"},
+        entry | {"file": "b.js"},
+        entry | {"file": "c.js", "licence": ""},
+    ]
+    (tmp_path / "manifest.json").write_text(json.dumps(entries))
+    for name, text in {"a.js": "whole", "b.js": "bent", "d.js": "stray"}.items():
+        (tmp_path / name).write_text(text)
+    assert vendor_complaints(tmp_path) == [
+        "not in the manifest: d.js",
+        "missing: c.js",
+        "changed: b.js",
+        "incomplete entry: c.js",
+    ]
+
+
+def test_vendor_script_and_manifest_agree():
+    packages = {(package.name, package.version) for package in load_tool("vendor").PACKAGES}
+    entries = json.loads((VENDOR / "manifest.json").read_text())
+    assert {(entry["package"], entry["version"]) for entry in entries} == packages
+
+
+# --- Words and colours ------------------------------------------------------------------------
+
+# Folders of one machine mean nothing to a reader.
+PRIVATE = re.compile(r"(?<![\w.~-])/(work|root|home)/|\.\./shared")
+
+
+def test_the_project_speaks_of_itself_alone():
+    own = {ROOT / ".ci" / "run", Path(__file__).resolve()}  # .ci/run looks beside the repository
+    texts = [path for path in tracked_files() if path not in own and VENDOR not in path.parents]
+    said = {}
+    for path in texts:
+        text = path.read_bytes().decode("utf-8", errors="ignore")
+        if match := PRIVATE.search(text):
+            said[str(path.relative_to(ROOT))] = match[0]
+    assert said == {}
+    assert PRIVATE.search("see /work/notes")
+    assert PRIVATE.search("../shared/data")
+    assert not PRIVATE.search("https://github.com/work/x")
+
+
+def test_colours_come_from_the_palette():
+    from cnnlib import palette
+
+    known = {colour.upper() for pair in palette.COLORS.values() for colour in pair}
+    for name in ["logo.svg", "logo-dark.svg", "favicon.svg"]:
+        text = (ROOT / "book" / "_static" / name).read_text()
+        assert set(map(str.upper, re.findall(r"#[0-9A-Fa-f]{6}", text))) <= known
+
+
+def test_every_source_is_cited_by_a_key_that_exists():
+    keys = set(re.findall(r"^@\w+\{([\w-]+),", (ROOT / "book/references.bib").read_text(), re.M))
+    cited = set()
+    for path in NOTEBOOKS:
+        for group in re.findall(r"\{cite:\w+\}`([^`]+)`", path.read_text()):
+            cited |= {key.strip() for key in group.split(",")}
+    assert cited <= keys
+
+
+# --- The environment --------------------------------------------------------------------------
+
+
+def requirement_names(lines: list[str]) -> set[str]:
+    """Return the packages that requirement lines name, in one spelling."""
+    names = {re.split(r"[=<>~!;\[\s]", line)[0] for line in lines if line and line[0] not in "#-"}
+    return {re.sub(r"[-_.]+", "-", name).lower() for name in names}
+
+
+def test_the_environment_is_exact_and_complete():
+    exact = (ROOT / "requirements.txt").read_text().splitlines()
+    assert exact[-1] == "-e ."
+    pinned = re.compile(r"[\w.-]+==[\w.!+-]+( ; .+)?")
+    assert [line for line in exact[:-1] if line[0] != "#" and not pinned.fullmatch(line)] == []
+    wanted = requirement_names((ROOT / "requirements.in").read_text().splitlines())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert (wanted | requirement_names(project["dependencies"])) <= requirement_names(exact)
+
+
+def test_the_package_asks_for_lower_bounds_only():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert all(re.fullmatch(r"[\w.-]+>=[\d.]+", line) for line in project["dependencies"])
