@@ -1,0 +1,69 @@
+# Seeing Convolutions. `make help` lists what there is; each command sets up what it needs.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+export CNNLIB_PROFILE ?= short
+
+.DEFAULT_GOAL := help
+.PHONY: help book serve test notebooks full lint lock clean chromium
+
+help:           ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# The environment, set up once and again whenever its description changes.
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; name one by: make PYTHON=python3.12 ..."; exit 1; }
+	@echo "Setting up $(VENV), a few minutes the first time ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+book: $(READY)  ## run every notebook and build the book
+	@rm -rf _build
+	$(BIN)/jupyter-book build . -W -n --keep-going
+	@echo "The book is in _build/html/index.html; 'make serve' opens it on localhost."
+
+serve: $(READY) ## show the built book at http://127.0.0.1:8000
+	@test -f _build/html/index.html || $(MAKE) book
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
+
+test: $(READY) chromium ## run every check: about fifteen minutes on two cores
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/pytest -m "not browser"
+	$(BIN)/pytest -q --nbval --nbval-current-env --nbval-cell-timeout=1800 book
+	@$(MAKE) --no-print-directory book
+	$(BIN)/pytest -m browser
+
+notebooks: $(READY) ## run every notebook and refresh its committed text outputs
+	$(BIN)/python tools/stamp.py
+	$(BIN)/python tools/notebooks.py book/*.ipynb
+
+full: $(READY)  ## run the long experiments and record them in results/
+	$(BIN)/python -m experiments resnet20_cifar10 --profile full
+	$(BIN)/python -m experiments resnet20_eight_classes --profile full
+
+lint: $(READY)  ## check style, format and the stamped address
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/python tools/stamp.py --check
+
+lock:           ## compile requirements.in to requirements.txt; needs uv
+	uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
+	  --upgrade requirements.in --output-file requirements.lock
+	{ echo "# The exact, tested environment. Compiled from requirements.in by \`make lock\`; do not edit."; \
+	  cat requirements.lock; echo "-e ."; } > requirements.txt
+	@rm requirements.lock
+
+# A browser for the page tests: one that is there, else Debian's, else Playwright's own.
+chromium: $(READY)
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit; done; \
+	if grep -q '^ID=debian' /etc/os-release 2>/dev/null && { [ -z "$(SUDO)" ] || command -v sudo >/dev/null; }; \
+	then $(SUDO) apt-get update -qq && $(SUDO) apt-get install -qq -y chromium; \
+	else $(BIN)/playwright install chromium; fi
+
+clean:          ## remove what was built; the environment stays
+	rm -rf _build .pytest_cache .ruff_cache .hypothesis
