@@ -45,6 +45,8 @@ def tracked_files() -> list[Path]:
 
 MOST_LINES = 15
 ABSOLUTE_PATH = re.compile(r"""["'](/[A-Za-z]|~/|[A-Za-z]:\\)""")
+# What a cell calls whose output is taken away: a picture, a widget, a box of widgets.
+SHOWS = re.compile(r"\bpicture\(|\b[A-Z]\w*(Explorer|Lab|Player|Box)\(")
 UNSEEDED = [
     (re.compile(r"\btorch\.(rand|bernoulli|normal)\w*\("), re.compile(r"manual_seed|generator=")),
     (re.compile(r"\bnp\.random\.(?!default_rng|Generator)"), re.compile(r"np\.random\.seed")),
@@ -89,6 +91,12 @@ def cell_complaints(cell) -> list[str]:
     return found
 
 
+def is_run(cell) -> bool:
+    """Tell whether a cell was run, as far as one can tell once its pictures are taken away."""
+    tagged = notebooks.IGNORED in cell["metadata"].get("tags", [])
+    return cell["execution_count"] is not None or tagged or bool(SHOWS.search(cell["source"]))
+
+
 def compared_share(notebook) -> float:
     """Return the share of the printing cells whose output is compared."""
     ignored = [
@@ -121,6 +129,8 @@ def notebook_complaints(notebook, url: str = URL) -> list[str]:
         found.append("its first code cell is not the stamped install cell")
     for index, cell in enumerate(cells, start=2):
         found += [f"code cell {index}: {complaint}" for complaint in cell_complaints(cell)]
+        if not is_run(cell):
+            found.append(f"code cell {index}: never run, so nothing is compared")
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown" and re.search(r"!\[\s*\]\(", cell["source"]):
             found.append("an image in the text without alternative text")
@@ -145,6 +155,8 @@ def good_notebook() -> dict:
             id="c",
         ),
     ]
+    for cell in cells[1:]:
+        cell.execution_count = 1
     notebook = new.new_notebook(cells=cells)
     notebooks.clean(notebook)
     return notebook
@@ -218,6 +230,10 @@ def test_other_bad_notebooks_are_caught():
     )
     assert "traces" in with_change(lambda n: n["cells"][cell].update(execution_count=7))
     assert "traces" in with_change(lambda n: n["metadata"].update(widgets={}))
+    unrun = {"execution_count": None, "outputs": []}
+    assert "never run" in with_change(lambda n: n["cells"][cell].update(unrun))
+    drawing = unrun | {"source": "picture(figure, alt='A line.')"}
+    assert with_change(lambda n: n["cells"][cell].update(drawing)) == ""
     tags = {"tags": [notebooks.IGNORED]}
     ignored = with_change(lambda n: n["cells"][cell].update(metadata=tags, outputs=[]))
     assert "0% of the cells" in ignored
@@ -271,9 +287,18 @@ def test_cleaning_keeps_text_and_drops_pictures():
     timing = new.new_code_cell("t", metadata={"tags": [notebooks.IGNORED]}, outputs=[text])
     noisy = {"scrolled": True, "tags": ["x"]}
     cells = [new.new_code_cell("a", outputs=[text], metadata=noisy, execution_count=9)]
-    cells += [new.new_code_cell("b", outputs=[svg]), timing, new.new_code_cell("c", execution_count=12)]
+    cells += [
+        new.new_code_cell("b", outputs=[svg]),
+        timing,
+        new.new_code_cell("c", execution_count=12),
+    ]
+    for cell in cells:
+        cell.execution_count = 7
     notebook = new.new_notebook(cells=cells, metadata={"widgets": {}})
     notebooks.clean(notebook)
+    once = copy.deepcopy(notebook)
+    notebooks.clean(notebook)
+    assert notebook == once
     assert [len(cell.outputs) for cell in cells] == [1, 0, 0, 0]
     assert [cell.execution_count for cell in cells] == [1, None, None, 4]  # None: not compared
     assert notebook.cells[0].metadata == {"tags": ["x"]}
