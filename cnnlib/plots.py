@@ -327,12 +327,16 @@ def photo(image: Any, boxes: Iterable[tuple] = (), title: str | None = None) -> 
             axes.add_patch(Rectangle(corner, box_width * scale, height * scale, **edge))
         if label:
             tag = {"facecolor": INK["highlight"], "edgecolor": NEAR_BLACK, "pad": 2.5}
-            place = {"xytext": (0, 5), "textcoords": "offset points"}
-            axes.annotate(label[0], corner, **place, color=NEAR_BLACK, fontsize=SMALL, bbox=tag)
+            fits = top * scale * axes.figure.get_figwidth() > TAG
+            foot = (corner[0], corner[1] + height * scale)
+            xy, xytext, va = (corner, (0, 5), "bottom") if fits else (foot, (0, -5), "top")
+            place = {"xytext": xytext, "textcoords": "offset points", "va": va}
+            axes.annotate(label[0], xy, **place, color=NEAR_BLACK, fontsize=SMALL, bbox=tag)
     return axes.figure
 
 
 GAP = 0.06  # inches between pictures
+TAG = 0.25  # inches that a label over a box needs
 
 
 def _tile_width(pixels: int) -> float:

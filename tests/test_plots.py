@@ -319,6 +319,16 @@ def test_photo_frames_boxes_where_they_are():
     assert words_of(axes.figure) == ["cat", "ear"]
 
 
+@pytest.mark.parametrize("top", [0, 5, 20, 70])
+def test_photo_keeps_a_label_inside_the_figure(top):
+    figure = plots.photo(np.zeros((100, 150)), [(top, 110, 23, 20, "ear")])
+    (label,) = figure.axes[0].texts
+    figure.draw_without_rendering()
+    extent = label.get_bbox_patch().get_window_extent()
+    assert figure.bbox.y0 <= extent.y0
+    assert extent.y1 <= figure.bbox.y1
+
+
 @pytest.mark.parametrize("box", [(-1, 0, 5, 5), (0, 0, 21, 5), (0, 36, 5, 5)])
 def test_photo_refuses_a_box_off_the_picture(box):
     with pytest.raises(ValueError, match="does not lie on a picture of 20x40"):
