@@ -5,7 +5,7 @@
 
 import { products, resized, total } from "./arithmetic.js";
 import {
-  button, choice, div, element, segments, setAttribute, setText, slider, template,
+  button, choice, div, element, segments, setText, slider, template,
 } from "./elements.js";
 import { TRAITS, advance, clamp, sceneOf, set, startClock, togglePlay } from "./explorer_model.js";
 import { Grid } from "./grid.js";

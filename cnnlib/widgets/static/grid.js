@@ -12,6 +12,14 @@ import { div, element, freshId, setAttribute, setText } from "./elements.js";
  * @property {boolean} [editable]
  */
 
+/**
+ * @typedef {object} Cell what the grid keeps of one cell
+ * @property {HTMLElement} cell
+ * @property {Text} text
+ * @property {HTMLInputElement | null} field
+ * @property {Partial<Look>} shown what it shows now
+ */
+
 /** A table of cells; with `onEdit`, each cell holds a field to type a number into. */
 export class Grid {
   /**
@@ -33,7 +41,7 @@ export class Grid {
     this.plane = div("cnn-plane", this.table, this.lens);
     this.frame = div("cnn-frame", this.plane);
     this.root = div(`cnn-panel cnn-${name}`, this.label, this.frame);
-    /** @type {{ cell: HTMLElement, field: HTMLInputElement | null, shown: Partial<Look> }[][]} */
+    /** @type {Cell[][]} */
     this.cells = [];
     this.margin = [0, 0];
     this.measures = {};
@@ -85,7 +93,9 @@ export class Grid {
     }
     while (this.headers.cells.length > columns + 1) this.headers.lastChild.remove();
     while (this.headers.cells.length < columns + 1) this.headers.append(header("col"));
-    this.#number(top, left);
+    const shape = [rows, columns, top, left].join();
+    if (shape !== this.numbered) this.#number(top, left);
+    this.numbered = shape;
     this.margin = [top, left];
   }
 
@@ -131,10 +141,10 @@ export class Grid {
   }
 
   #write(record, wanted) {
-    const { cell, field, shown } = record;
+    const { cell, text, field, shown } = record;
     if (shown.text !== wanted.text) {
       if (field) field.value = wanted.text;
-      else setText(cell, wanted.text);
+      else text.data = wanted.text;
     }
     if (shown.className !== wanted.className) cell.className = wanted.className ?? "";
     const { label = null } = wanted;
@@ -169,17 +179,20 @@ export class Grid {
 
   #addCell(r, c, next) {
     const cell = this.#box();
-    let field = null;
+    const text = document.createTextNode(""); // kept, and rewritten: cheaper than a new one
+    const field = this.onEdit ? this.#field(r, c) : null;
     if (this.interactive) cell.tabIndex = -1;
-    if (this.onEdit) {
-      const typing = { autocomplete: "off", spellcheck: false, enterKeyHint: "done" };
-      field = element("input", { type: "text", ...typing });
-      field.addEventListener("focus", () => field.select());
-      field.addEventListener("change", () => this.onEdit(r, c));
-      cell.append(field);
-    }
+    cell.append(field ?? text);
     this.body.rows[r].insertBefore(cell, next);
-    return { cell, field, shown: {} };
+    return { cell, text, field, shown: {} };
+  }
+
+  #field(r, c) {
+    const typing = { autocomplete: "off", spellcheck: false, enterKeyHint: "done" };
+    const field = element("input", { type: "text", ...typing });
+    field.addEventListener("focus", () => field.select());
+    field.addEventListener("change", () => this.onEdit(r, c));
+    return field;
   }
 }
 
