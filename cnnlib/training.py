@@ -17,6 +17,7 @@ import os
 import time
 import zipfile
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -661,7 +662,9 @@ def _optimizer(model, config):
 
 
 def _autocast(device, precision):
-    return torch.autocast(device.type, PRECISIONS[precision], enabled=precision != "fp32")
+    if precision == "fp32":
+        return nullcontext()
+    return torch.autocast(device.type, PRECISIONS[precision])
 
 
 def _epoch_seed(seed, epoch):

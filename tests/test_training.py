@@ -233,14 +233,15 @@ class TestTraining:
         for a, b in zip(model.parameters(), twin.parameters(), strict=True):
             torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
-    def test_bf16_stays_near_fp32(self):
+    @pytest.mark.parametrize("precision", ["bf16", "fp16"])
+    def test_a_lower_precision_stays_near_fp32(self, precision):
         batches = in_batches(*pictures(60))
         finals = {}
-        for precision in ("fp32", "bf16"):
-            config = replace(PLAIN, epochs=5, precision=precision)
-            finals[precision] = fit(linear_model(), batches, config=config)[-1].train_loss
-        assert finals["bf16"] == pytest.approx(finals["fp32"], rel=0.05)
-        assert finals["bf16"] != finals["fp32"]  # so the lower precision was really used
+        for name in ("fp32", precision):
+            config = replace(PLAIN, epochs=5, precision=name)
+            finals[name] = fit(linear_model(), batches, config=config)[-1].train_loss
+        assert finals[precision] == pytest.approx(finals["fp32"], rel=0.05)
+        assert finals[precision] != finals["fp32"]  # so the lower precision was really used
 
     def test_compiling_keeps_the_names_and_the_numbers(self):
         batches = in_batches(*pictures(16))  # batches of one size: one compilation
