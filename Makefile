@@ -31,7 +31,7 @@ serve: $(READY) ## show the built book at http://127.0.0.1:8000
 	@test -f _build/html/index.html || $(MAKE) book
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
 
-test: $(READY) chromium ## run every check: about fifteen minutes on two cores
+test: $(READY) chromium ## run every check: about ten minutes on two cores
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -m "not browser"
 	$(BIN)/pytest -q --nbval --nbval-current-env --nbval-cell-timeout=1800 book
