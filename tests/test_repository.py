@@ -305,6 +305,20 @@ def test_cleaning_keeps_text_and_drops_pictures():
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
 
 
+def test_what_is_printed_in_pieces_is_kept_as_one():
+    def printed(text, name="stdout"):
+        return nbformat.v4.new_output("stream", name=name, text=text)
+
+    value = nbformat.v4.new_output("execute_result", data={"text/plain": "3"})
+    outputs = [printed("a"), printed("\n"), printed("b", "stderr"), value, printed("c")]
+    assert notebooks.merged(outputs) == [
+        printed("a\n"),
+        printed("b", "stderr"),
+        value,
+        printed("c"),
+    ]
+
+
 def test_outputs_that_cannot_be_compared_are_named():
     new = nbformat.v4
     text = new.new_output("stream", name="stdout", text="3\n")

@@ -51,6 +51,18 @@ def problem(cell: dict) -> str | None:
     return None
 
 
+def merged(outputs: list) -> list:
+    """Join what a cell printed: a kernel sends it in pieces, cut as it happens."""
+    joined = []
+    for output in outputs:
+        before = joined[-1] if joined else {}
+        if output.get("name") and output.get("name") == before.get("name"):
+            before["text"] += output["text"]
+        else:
+            joined.append(output)
+    return joined
+
+
 def clean(notebook: dict) -> None:
     """Strip a notebook that has just run down to what is committed."""
     notebook["metadata"].pop("widgets", None)
@@ -66,7 +78,7 @@ def clean(notebook: dict) -> None:
         if ignored or pictured or cell["execution_count"] is None:
             cell.update(outputs=[], execution_count=None)  # nbval runs it, and compares nothing
             continue
-        cell["execution_count"] = count
+        cell.update(outputs=merged(cell["outputs"]), execution_count=count)
         for output in cell["outputs"]:
             if "execution_count" in output:
                 output["execution_count"] = count
