@@ -168,7 +168,7 @@ class Classification:
         ):
             print(f"seed {seed}  {record}  {record.images_per_second:.0f} images/s", flush=True)
             epochs.append(asdict(record))
-        results, confusion = {}, None
+        results = {}
         for name, images in tests.items():
             result = evaluate(model, batches(images), precision="fp32")
             results[name] = records.measured(result.n, result.correct, result.loss)

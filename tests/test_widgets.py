@@ -142,7 +142,8 @@ def test_every_word_of_the_table_is_used_and_every_language_is_whole():
 
 
 def test_the_hues_are_those_of_the_plots():
-    matplotlib = pytest.importorskip("matplotlib")
+    import matplotlib
+
     from cnnlib.palette import DIVERGING
 
     plots = matplotlib.colormaps[DIVERGING]
