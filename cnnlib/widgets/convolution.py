@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from base64 import b64encode
-from collections.abc import Sequence
-from contextlib import suppress
 from functools import cache
 
-import anywidget
 import numpy as np
 import traitlets
 
@@ -24,7 +19,6 @@ LIMITS = {
     "dilation": [1, 3],
 }
 MODES = ("number", "valid", "same", "full")
-LARGEST = 999  # what a cell of a grid can show
 
 #: A vertical edge, by the kernel with which most courses begin.
 VERTICAL_EDGE = ((-1, 0, 1), (-1, 0, 1), (-1, 0, 1))
@@ -60,7 +54,7 @@ def cat_eye(size: int = 12) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(int(value) for value in row) for row in middle)
 
 
-class ConvolutionExplorer(anywidget.AnyWidget):
+class ConvolutionExplorer(base.Widget):
     """Slide a kernel over an input: edit both, set the stride, step, play, read the numbers.
 
     Every argument is a trait: it can be set later, observed, and joined to other widgets by
@@ -119,8 +113,8 @@ class ConvolutionExplorer(anywidget.AnyWidget):
         pixels = 0 if isinstance(padding, str) else padding
         photo = cat_eye(LIMITS["input"][1])
         super().__init__(
-            input=_numbers("input", cat_eye() if input is None else input),
-            kernel=_numbers("kernel", kernel),
+            input=base.number_grid("input", cat_eye() if input is None else input, LIMITS["input"]),
+            kernel=base.number_grid("kernel", kernel, LIMITS["kernel"]),
             mode=mode,
             padding=pixels,
             photo=[list(row) for row in photo],
@@ -142,17 +136,13 @@ class ConvolutionExplorer(anywidget.AnyWidget):
             self.dilation,
         )
 
-    def _repr_mimebundle_(self, **kwargs):
-        """Show the widget, with a still picture for readers that cannot run it."""
-        data, metadata = super()._repr_mimebundle_(**kwargs)
-        data["text/plain"] = repr(self)
-        data["text/html"] = still.html(self, self._css)
-        with suppress(ValueError):  # no output, no picture: the text says why
-            data["image/png"] = b64encode(still.png(self)).decode()
-        return data, metadata
+    def still_html(self) -> str:
+        """Return the present state as HTML without a script."""
+        return still.html(self, self._css)
 
-    # ipywidgets 7 would show the living form alone.
-    _ipython_display_ = None
+    def still_png(self) -> bytes:
+        """Return the present state as a picture; `ValueError` where there is no output."""
+        return still.png(self)
 
     def __repr__(self) -> str:
         shapes = [f"{len(grid)}x{len(grid[0])}" for grid in (self.input, self.kernel)]
@@ -164,15 +154,12 @@ class ConvolutionExplorer(anywidget.AnyWidget):
 
     @traitlets.validate("input", "kernel")
     def _check_grid(self, proposal):
-        return _numbers(proposal["trait"].name, proposal["value"])
+        name = proposal["trait"].name
+        return base.number_grid(name, proposal["value"], LIMITS[name])
 
     @traitlets.validate("stride", "padding", "dilation")
     def _check_setting(self, proposal):
-        name, value = proposal["trait"].name, proposal["value"]
-        low, high = LIMITS[name]
-        if not low <= value <= high:
-            raise ValueError(f"{name} must be from {low} to {high}, got {value}")
-        return value
+        return base.within(proposal, LIMITS)
 
     @traitlets.validate("row", "column")
     def _check_place(self, proposal):
@@ -195,33 +182,3 @@ class ConvolutionExplorer(anywidget.AnyWidget):
                 f"speed must be from 0.5 to 30 steps a second, got {proposal['value']}"
             )
         return proposal["value"]
-
-
-def _numbers(name: str, values) -> list[list[float]]:
-    """Return a grid as rows of plain numbers, or say what is wrong with it."""
-    low, high = LIMITS[name]
-    rows = values.tolist() if hasattr(values, "tolist") else values
-    if not _is_rows(rows):
-        raise ValueError(f"{name} must be rows of numbers, as [[1, 2], [3, 4]], got {values!r}")
-    widths = sorted({len(row) for row in rows})
-    if len(widths) > 1:
-        raise ValueError(f"{name} must be a rectangle, but its rows have {widths} numbers")
-    if not (low <= len(rows) <= high and low <= widths[0] <= high):
-        raise ValueError(
-            f"{name} must have {low} to {high} rows and columns, got {len(rows)} x {widths[0]}"
-        )
-    return [[_number(name, value) for value in row] for row in rows]
-
-
-def _is_rows(rows) -> bool:
-    def is_list(value):
-        return isinstance(value, Sequence) and not isinstance(value, str)
-
-    return is_list(rows) and len(rows) > 0 and all(is_list(row) for row in rows)
-
-
-def _number(name: str, value) -> float:
-    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or abs(value) > LARGEST:
-        raise ValueError(f"{name} must hold numbers from -{LARGEST} to {LARGEST}, got {value!r}")
-    return int(value) if float(value).is_integer() else float(value)

@@ -6,10 +6,8 @@ nothing on a page moves when that takes its place.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from functools import cache
 from html import escape
 from io import BytesIO
 
@@ -68,7 +66,7 @@ def still(explorer) -> Still:
     ValueError
         If the settings give no output.
     """
-    t, stride, dilation = words(), explorer.stride, explorer.dilation
+    t, stride, dilation = base.words("convolution"), explorer.stride, explorer.dilation
     x, kernel = np.array(explorer.input, float), np.array(explorer.kernel, float)
     kernel = kernel[::-1, ::-1] if explorer.flip else kernel
     padding = explorer.padding if explorer.mode == "number" else explorer.mode
@@ -129,18 +127,16 @@ def _output_board(output: np.ndarray, row: int, column: int, filled: bool) -> Bo
         texts[place // width][place % width] = ""
         looks[place // width][place % width] = ("empty", 0.0)
     return Board(
-        "output", _sized(words()["outputLabel"], output), texts, looks, (column, row, 1, 1)
+        "output",
+        _sized(base.words("convolution")["outputLabel"], output),
+        texts,
+        looks,
+        (column, row, 1, 1),
     )
 
 
 def _sized(label: str, values: np.ndarray) -> str:
     return label.format(rows=len(values), columns=len(values[0]))
-
-
-@cache
-def words(language: str = "en") -> dict:
-    """Return the widgets' table of words for a language."""
-    return json.loads((base.STATIC / "strings.json").read_text(encoding="utf-8"))[language]
 
 
 # --- Numbers and shades, as the ES module writes them -----------------------------------------
@@ -211,8 +207,8 @@ def html(explorer, style: str) -> str:
         now = still(explorer)
     except ValueError as error:
         return f"<p>{escape(str(error))}</p>"
-    t, total = words(), decimal(now.total)
-    panels = {role: _panel(board) for role, board in now.boards.items()}
+    t, total = base.words("convolution"), decimal(now.total)
+    panels = {role: panel(board) for role, board in now.boards.items()}
     panels["sum"] = (
         f'<div class="cnn-panel cnn-output cnn-sum-panel"><div class="cnn-label">{t["sumLabel"]}'
         f'</div><div class="cnn-sum-value">{total}</div></div>'
@@ -242,7 +238,7 @@ def html(explorer, style: str) -> str:
 
 
 def _formula(sizes: list[dict[str, str]]) -> str:
-    t = words()
+    t = base.words("convolution")
     uneven = any("×" not in terms["padding"] for terms in sizes)
     names = t["words"] | ({"padding": t["words"]["paddingSides"]} if uneven else {})
     lines = [("words", names)] + [("numbers", terms) for terms in sizes[: len({*map(str, sizes)})]]
@@ -257,7 +253,8 @@ def _formula(sizes: list[dict[str, str]]) -> str:
     return "".join(line(*each) for each in lines)
 
 
-def _panel(board: Board) -> str:
+def panel(board: Board) -> str:
+    """Return a board as HTML: a real table under its label, in the widgets' style."""
     longest = max(len(text) for line in board.texts for text in line) or 1
     measures = f"--rows:{len(board.texts)};--columns:{len(board.texts[0])};--longest:{longest}"
     frame = f'<div class="cnn-lens" style="{_place(board)}"></div>' if board.lens else ""
@@ -329,21 +326,37 @@ def png(explorer) -> bytes:
     ValueError
         If the settings give no output.
     """
+    roles = ("input", "kernel", "output")
+    now = still(explorer).boards
+    return boards_png([now[role] for role in roles], signs="*=")
+
+
+def boards_png(boards: list[Board], signs: str = "") -> bytes:
+    """Return boards side by side as a PNG, with a sign between each two.
+
+    Parameters
+    ----------
+    boards : list of Board
+        From left to right.
+    signs : str
+        One letter for each gap; none for as many blanks.
+
+    Returns
+    -------
+    bytes
+    """
     from PIL import Image, ImageDraw, ImageFont
 
-    boards = [still(explorer).boards[role] for role in ("input", "kernel", "output")]
     height = CELL * max(len(board.texts) for board in boards) + GAP
-    width = CELL * sum(len(board.texts[0]) for board in boards) + 4 * GAP
+    width = CELL * sum(len(board.texts[0]) for board in boards) + (3 * len(boards) - 2) * GAP // 2
     image = Image.new("RGB", (width, height), "white")
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(20)
     left = GAP // 2
-    for board, sign in zip(boards, ("*", "=", ""), strict=True):
-        top = (height - CELL * len(board.texts)) // 2
-        _draw_board(draw, font, board, left, top)
-        left += CELL * len(board.texts[0]) + GAP
-        middle = (left - GAP // 2 + GAP // 4, height // 2)
-        draw.text(middle, sign, "black", ImageFont.load_default(36), anchor="mm")
-        left += GAP // 2
+    for i, board in enumerate(boards):
+        _draw_board(draw, font, board, left, (height - CELL * len(board.texts)) // 2)
+        left += CELL * len(board.texts[0]) + 3 * GAP // 2
+        middle = (left - 3 * GAP // 4, height // 2)
+        draw.text(middle, signs[i : i + 1], "black", ImageFont.load_default(36), anchor="mm")
     buffer = BytesIO()
     image.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()

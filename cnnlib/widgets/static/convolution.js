@@ -4,6 +4,7 @@
 // or from outside, draws the view again in place.
 
 import { products, resized, total } from "./arithmetic.js";
+import STRINGS from "./convolution.json" with { type: "json" };
 import {
   button, choice, div, element, segments, setText, slider, template,
 } from "./elements.js";
@@ -21,7 +22,7 @@ const ANNOUNCE_AFTER = 400; // ms of rest before a result is read out
 class Explorer {
   constructor(model, el) {
     this.model = model;
-    this.t = words(document.documentElement.lang || "en");
+    this.t = words(document.documentElement.lang || "en", STRINGS);
     this.linked = null; // the place in the strip that the reader points at
     this.refused = null; // the field whose text is no number
     this.initial = Object.fromEntries(TRAITS.map((name) => [name, model.get(name)]));

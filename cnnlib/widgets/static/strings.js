@@ -1,13 +1,15 @@
 // The words of the widgets, in the page's language.
 
-import STRINGS from "./strings.json" with { type: "json" };
+import COMMON from "./common.json" with { type: "json" };
 
 /**
- * The table of words for a language tag such as "zh-CN"; English where there is none.
- * @param {string} language
+ * The words for a language tag such as "zh-CN": those that widgets share and a widget's own table.
+ * English where there are none.
+ * @param {string} language @param {Record<string, object>} table by language
  */
-export function words(language) {
-  return STRINGS[language] ?? STRINGS[language.split("-")[0]] ?? STRINGS.en;
+export function words(language, table) {
+  const own = [language, language.split("-")[0], "en"].find((name) => name in table);
+  return { ...COMMON[own], ...table[own] };
 }
 
 /**
