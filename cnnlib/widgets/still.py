@@ -348,7 +348,7 @@ def boards_png(boards: list[Board], signs: str = "") -> bytes:
     from PIL import Image, ImageDraw, ImageFont
 
     height = CELL * max(len(board.texts) for board in boards) + GAP
-    width = CELL * sum(len(board.texts[0]) for board in boards) + (3 * len(boards) - 2) * GAP // 2
+    width = CELL * sum(len(board.texts[0]) for board in boards) + (3 * len(boards) - 1) * GAP // 2
     image = Image.new("RGB", (width, height), "white")
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(20)
     left = GAP // 2
