@@ -45,6 +45,7 @@ notebooks: $(READY) ## run every notebook and refresh its committed text outputs
 full: $(READY)  ## run the long experiments and record them in results/
 	$(BIN)/python -m experiments resnet20_cifar10 --profile full
 	$(BIN)/python -m experiments resnet20_eight_classes --profile full
+	$(BIN)/python -m experiments pooling_shift --profile full --seeds 3
 
 lint: $(READY)  ## check style, format and the stamped address
 	$(BIN)/ruff check

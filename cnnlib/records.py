@@ -53,7 +53,8 @@ class Record:
         ``name``, ``parameters``, and the ``fingerprint`` of all names and shapes.
     runs
         One a seed: ``seed``, ``seconds``, ``epochs`` (as dicts), and ``test``: for each test set
-        its ``n``, ``correct``, ``accuracy``, ``interval`` and ``loss``.
+        its ``n``, ``correct``, ``accuracy``, ``interval`` and ``loss``. Where an experiment
+        compares several networks, one a ``variant`` and seed.
     checkpoint
         ``file``, ``bytes``, ``sha256`` and ``seed`` of the weights that were kept, and ``probe``:
         what they answer to a fixed input; or None.
@@ -271,9 +272,10 @@ def _wrong_provenance(state):
 
 
 def _wrong_runs(state):
-    seeds = [run.get("seed") for run in state["runs"]]
-    if len(set(seeds)) < len(seeds):
-        yield f"- a seed occurs twice: {seeds}"
+    runs = [(run.get("variant"), run.get("seed")) for run in state["runs"]]
+    for variant, seed in sorted({each for each in runs if runs.count(each) > 1}, key=str):
+        of = f" of {variant!r}" if variant else ""
+        yield f"- a seed occurs twice: {seed}{of}"
     for run in state["runs"]:
         where = f"- seed {run.get('seed')}:"
         numbers = [epoch.get("epoch") for epoch in run.get("epochs", [])]

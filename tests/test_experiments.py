@@ -81,7 +81,7 @@ def test_the_confusion_matrix_by_hand():
 
 
 def test_the_command_lists_its_experiments():
-    assert command.EXPERIMENTS == ["resnet20_cifar10", "resnet20_eight_classes"]
+    assert command.EXPERIMENTS == ["pooling_shift", "resnet20_cifar10", "resnet20_eight_classes"]
     wrong = subprocess.run(
         [sys.executable, "-m", "experiments", "resnet21"], cwd=ROOT, capture_output=True, text=True
     )

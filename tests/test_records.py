@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import asdict
+from importlib import import_module
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from cnnlib.training import evaluate, fingerprint, load_weights
 from experiments.common import SUBSET, probe
 
 SHIPPED = sorted(path.stem for path in records.results_folder().glob("*.json"))
+WITH_WEIGHTS = [name for name in SHIPPED if records.load(name).checkpoint]
 
 
 def example():
@@ -79,6 +81,10 @@ def test_round_trip(tmp_path):
         (lambda r: r["data"]["splits"]["train"].update(sha256=""), "split 'train'"),
         (lambda r: r["runs"][0]["epochs"].pop(), "epochs are not 1 to 2"),
         (lambda r: r["runs"].append(copy.deepcopy(r["runs"][0])), "a seed occurs twice"),
+        (
+            lambda r: r.update(runs=[copy.deepcopy(r["runs"][0]) | {"variant": "a"}] * 2),
+            "a seed occurs twice: 0 of 'a'",
+        ),
         (lambda r: r["runs"][0].update(test={}), "no test result"),
         (lambda r: r["runs"][0]["test"]["test"].update(accuracy=0.91), "do not follow"),
         (lambda r: r["runs"][0]["test"]["test"].update(interval=[0.8, 0.9]), "do not follow"),
@@ -142,8 +148,15 @@ def test_glue_is_what_myst_nb_reads(monkeypatch, value):
     assert ours == theirs
 
 
-def test_there_is_a_shipped_record():
-    assert "resnet20_cifar10" in SHIPPED
+def test_there_are_shipped_records():
+    assert "resnet20_cifar10" in WITH_WEIGHTS
+
+
+def test_variants_may_share_a_seed():
+    state = example()
+    run = state["runs"][0]
+    state["runs"] = [run | {"variant": "max"}, run | {"variant": "average"}]
+    records.validate(state)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -155,11 +168,16 @@ class TestShipped:
         assert not {"/", "\\"} & set(record.command)
 
     def test_the_architecture_is_still_the_same(self, name):
-        facts = records.load(name).architecture
-        model = create_model(facts["name"], facts.get("num_classes", 10))
-        assert fingerprint(model) == facts["fingerprint"]
-        assert sum(p.numel() for p in model.parameters()) == facts["parameters"]
+        record = records.load(name)
+        stated = [run for run in record.runs if "variant" in run]
+        for facts in [run | {"num_classes": 10} for run in stated] or [record.architecture]:
+            model = built(name, facts)
+            assert fingerprint(model) == facts["fingerprint"]
+            assert sum(p.numel() for p in model.parameters()) == facts["parameters"]
 
+
+@pytest.mark.parametrize("name", WITH_WEIGHTS)
+class TestShippedWeights:
     def test_the_checkpoint_is_the_recorded_file(self, name):
         facts = records.load(name).checkpoint
         path = records.results_folder() / facts["file"]
@@ -191,6 +209,13 @@ class TestShipped:
         assert abs(result.correct - expected["correct"]) <= 2
         stated = record.runs[0]["test"]["test"]["interval"]
         assert result.accuracy == pytest.approx(sum(stated) / 2, abs=0.05)
+
+
+def built(name, facts):
+    """Build a recorded network: a variant of its experiment, or one of the registry."""
+    if "variant" in facts:
+        return import_module(f"experiments.{name}").build(facts["variant"], facts["num_classes"])
+    return create_model(facts["name"], facts.get("num_classes", 10))
 
 
 def shipped_model(record):

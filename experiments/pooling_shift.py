@@ -1,0 +1,264 @@
+"""Four ways to make a map smaller, and how well a network knows a picture that moved or turned.
+
+Every network learns from the middle 24 by 24 pixels of each picture, so that a shifted crop holds
+real pixels and no border. Only "max, augmented" sees shifted crops in training.
+
+References
+----------
+R. Zhang, "Making Convolutional Networks Shift-Invariant Again", ICML 2019: maximum, then blur.
+J. T. Springenberg et al., "Striving for Simplicity", ICLR workshop 2015: strides in place of pools.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, replace
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from cnnlib import data, records
+from cnnlib.training import (
+    TrainConfig,
+    collect_logits,
+    fingerprint,
+    pick_device,
+    pick_precision,
+    train,
+)
+
+from .common import RUNS, VALIDATION
+
+NAME = "pooling_shift"
+CROP = 24  # pixels a side, of 32
+SHIFTS = range(5)  # pixels
+ANGLES = (0, 5, 10, 15, 20, 30, 45)  # degrees
+# Where the i-th picture goes when it is shifted by one: eight directions in turn.
+DIRECTIONS = ((0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1))
+
+#: variant -> (how maps become smaller, what stands before the last layer, random crops)
+VARIANTS = {
+    "max": ("max", "flatten", False),
+    "average": ("average", "flatten", False),
+    "stride": ("stride", "flatten", False),
+    "blur": ("blur", "flatten", False),
+    "max, global head": ("max", "global", False),
+    "max, augmented": ("max", "flatten", True),
+}
+CONFIG = TrainConfig(epochs=12, lr=0.1, schedule="one_cycle", weight_decay=5e-4)
+BATCH_SIZE = 128
+
+
+def blur_pool() -> nn.Sequential:
+    """Return what halves ``(N, C, H, W)``: maximum, blur by (1, 2, 1), every second pixel.
+
+    Two averages of two pixels are the blur: (1, 1) slid over (1, 1) is (1, 2, 1).
+    """
+    maximum = nn.MaxPool2d(2, stride=1, padding=1)  # H + 1 rows: torch pads with minus infinity
+    return nn.Sequential(maximum, nn.AvgPool2d(2, stride=1), nn.AvgPool2d(2))
+
+
+def stage(in_channels: int, out_channels: int, pool: str) -> nn.Sequential:
+    """Return convolution, BatchNorm, ReLU, and what halves the map."""
+    stride = 2 if pool == "stride" else 1
+    smaller = {
+        "max": lambda: nn.MaxPool2d(2),
+        "average": lambda: nn.AvgPool2d(2),
+        "stride": nn.Identity,
+        "blur": blur_pool,
+    }
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False),
+        nn.BatchNorm2d(out_channels),
+        nn.ReLU(),
+        smaller[pool](),
+    )
+
+
+def build(variant: str, num_classes: int = 10) -> nn.Sequential:
+    """Return the network of a variant: three stages, 24 to 12 to 6 to 3 pixels, and one layer."""
+    pool, head, _ = VARIANTS[variant]
+    widths = (3, 32, 64, 128)
+    stages = [stage(*each, pool) for each in pairwise(widths)]
+    summary = [nn.AdaptiveAvgPool2d(1)] if head == "global" else []
+    features = 128 if head == "global" else 128 * 3 * 3
+    return nn.Sequential(*stages, *summary, nn.Flatten(), nn.Linear(features, num_classes))
+
+
+class Crops:
+    """Batches of 24 by 24 pixels, cut out of batches of larger pictures.
+
+    Parameters
+    ----------
+    batches : DeviceBatches
+        Of pictures ``(N, C, H, W)``.
+    at : callable
+        ``at(first, n, room)`` gives the rows and the columns at which the crops of n pictures
+        begin, the first of them number `first` of the epoch: int64 tensors from 0 to `room`.
+    turn : callable, optional
+        ``turn(images, first)`` alters whole pictures before they are cut.
+    """
+
+    def __init__(self, batches: data.DeviceBatches, at, turn=None):
+        self.batches, self.at, self.turn = batches, at, turn
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order and the augmentation of an epoch."""
+        self.batches.set_epoch(epoch)
+        if hasattr(self.at, "set_epoch"):
+            self.at.set_epoch(epoch)
+
+    def __iter__(self):
+        first = 0
+        for images, labels in self.batches:
+            whole = images if self.turn is None else self.turn(images, first)
+            rows, columns = self.at(first, len(images), whole.shape[-1] - CROP)
+            windows = whole.unfold(2, CROP, 1).unfold(3, CROP, 1)
+            picked = torch.arange(len(images), device=images.device)
+            cut = windows[picked, :, rows.to(images.device), columns.to(images.device)]
+            yield cut.contiguous(memory_format=torch.channels_last), labels
+            first += len(images)
+
+
+class Anywhere:
+    """Crops at random, a pure function of (seed, epoch)."""
+
+    def __init__(self, seed: int):
+        self.seed = seed
+        self.set_epoch(0)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Begin the draws of an epoch."""
+        self.generator = torch.Generator().manual_seed(1_000_003 * self.seed + epoch)
+
+    def __call__(self, first: int, n: int, room: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Draw where n crops begin."""
+        return tuple(torch.randint(room + 1, (n,), generator=self.generator) for _ in range(2))
+
+
+def shifted(by: int):
+    """Return where crops begin `by` pixels from the middle, in eight directions in turn."""
+
+    def at(first: int, n: int, room: int) -> tuple[torch.Tensor, torch.Tensor]:
+        steps = torch.tensor([DIRECTIONS[(first + i) % 8] for i in range(n)])
+        rows, columns = (room // 2 + by * steps).T
+        return rows, columns
+
+    return at
+
+
+def turned(degrees: float):
+    """Return what turns pictures about their middle, every second one the other way round."""
+
+    def turn(images: torch.Tensor, first: int) -> torch.Tensor:
+        signs = torch.tensor([1 - 2 * ((first + i) % 2) for i in range(len(images))])
+        angle = signs.to(images) * math.radians(degrees)
+        cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
+        rows = torch.stack([cos, -sin, zero], 1), torch.stack([sin, cos, zero], 1)
+        places = F.affine_grid(torch.stack(rows, 1), list(images.shape), align_corners=False)
+        return F.grid_sample(images, places, padding_mode="reflection", align_corners=False)
+
+    return turn
+
+
+def conditions() -> dict[str, dict]:
+    """Return how the test pictures are altered, by the name that the record gives it."""
+    shifts = {f"shift {by}": {"at": shifted(by)} for by in SHIFTS}
+    angles = {f"angle {a}": {"at": shifted(0), "turn": turned(a) if a else None} for a in ANGLES}
+    return shifts | angles
+
+
+def measure(model: nn.Module, test_set, **options) -> tuple[dict, dict]:
+    """Return the test results under every condition, and how often the answer stays the same."""
+    results, same, straight = {}, {}, None
+    for name, how in conditions().items():
+        batches = Crops(data.DeviceBatches(test_set, 500, shuffle=False, **options), **how)
+        logits, labels = collect_logits(model, batches, precision="fp32")
+        said = logits.argmax(1)
+        straight = said if straight is None else straight
+        correct, loss = int((said == labels).sum()), float(F.cross_entropy(logits, labels))
+        results[name] = records.measured(len(labels), correct, loss)
+        same[name] = float((said == straight).float().mean())
+    return results, same
+
+
+def one(variant: str, seed: int, config: TrainConfig, parts: dict) -> dict:
+    """Train one variant with one seed, and measure it at the end."""
+    mean, std = data.channel_statistics(parts["train"])
+    options = {"mean": mean, "std": std, "device": pick_device(config.device)}
+    torch.manual_seed(seed)
+    model = build(variant, len(parts["train"].classes))
+    learning = data.DeviceBatches(
+        parts["train"], BATCH_SIZE, seed=seed, flip=True, drop_last=True, **options
+    )
+    held_out = data.DeviceBatches(parts["validation"], 500, shuffle=False, **options)
+    at = Anywhere(seed) if VARIANTS[variant][2] else shifted(0)
+    batches, validation = Crops(learning, at), Crops(held_out, shifted(0))
+    epochs = []
+    for record in train(model, batches, validation, replace(config, seed=seed)):
+        epochs.append(asdict(record))
+    results, same = measure(model, parts["test"], **options)
+    accuracies = "  ".join(f"{name} {result['accuracy']:.1%}" for name, result in results.items())
+    speed = epochs[-1]["images_per_second"]
+    print(f"{variant}, seed {seed}, {speed:.0f} images/s: {accuracies}", flush=True)
+    return {
+        "variant": variant,
+        "seed": seed,
+        "seconds": sum(epoch["seconds"] for epoch in epochs),
+        "epochs": epochs,
+        "test": results,
+        "same_answer": same,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "fingerprint": fingerprint(model),
+    }
+
+
+def load(profile: str) -> dict:
+    """Return the pictures to learn from, to choose by, and to test on."""
+    train_set, test_set = data.cifar10(fallback=profile == "short")
+    held_out = min(VALIDATION, len(train_set) // 10)
+    train_set, validation = data.split(train_set, validation=held_out, seed=0)
+    if profile == "short":
+        train_set, validation = train_set.subset(slice(2000)), validation.subset(slice(200))
+        test_set = test_set.subset(slice(500))
+    return {"train": train_set, "validation": validation, "test": test_set}
+
+
+def run(profile, seeds, original_pixels=None):
+    """Train every variant once a seed, measure each on the test set once, write the record."""
+    if original_pixels:
+        raise ValueError(f"{NAME} has no test on original pixels: leave the option out.")
+    provenance = records.provenance()
+    config = CONFIG if profile == "full" else replace(CONFIG, epochs=1)
+    parts = load(profile)
+    runs = [one(variant, seed, config, parts) for seed in seeds for variant in VARIANTS]
+    device = pick_device(config.device)
+    record = records.Record(
+        name=NAME,
+        profile=profile,
+        **provenance,
+        device=records.describe_device(str(device)),
+        precision=pick_precision(config.precision, device),
+        config={**asdict(config), "batch_size": BATCH_SIZE, "crop": CROP, "flip": True},
+        data={
+            "name": parts["train"].name,
+            "splits": {
+                name: {"name": part.name, "n": len(part), "sha256": part.sha256}
+                for name, part in parts.items()
+            },
+        },
+        architecture={
+            "name": NAME,
+            "num_classes": len(parts["train"].classes),
+            "parameters": runs[0]["parameters"],
+            "fingerprint": runs[0]["fingerprint"],
+        },
+        runs=runs,
+    )
+    print("record:", records.save(record, RUNS if profile == "short" else None))
+    return record
