@@ -19,6 +19,8 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
+from cnnlib.files import write_atomically
+
 SCHEMA = 1
 PACKAGES = ("torch", "torchvision", "numpy", "cnnlib")
 
@@ -161,13 +163,8 @@ def save(record: Record, folder: str | Path | None = None) -> Path:
     """Validate ``record`` and write it to ``folder/NAME.json``, whole or not at all."""
     validate(asdict(record))
     path = Path(folder or results_folder()) / f"{record.name}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(json.dumps(asdict(record), indent=1, allow_nan=False) + "\n")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    text = json.dumps(asdict(record), indent=1, allow_nan=False) + "\n"
+    write_atomically(path, lambda file: file.write(text.encode()))
     return path
 
 

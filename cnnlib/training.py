@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import time
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -24,6 +23,8 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+from cnnlib.files import write_atomically
 
 CHECKPOINT_VERSION = 1
 SCHEDULES = ("constant", "step", "cosine", "one_cycle")
@@ -379,24 +380,6 @@ def require_same_architecture(expected: dict, found: dict, source: str) -> None:
             f"{source} belongs to another architecture ({'; '.join(parts)}). "
             "Create the model that it was saved from, with the same number of classes."
         )
-
-
-def write_atomically(path: str | Path, write) -> None:
-    """Call ``write(file)`` on a temporary file beside ``path``, then rename it to ``path``.
-
-    Whoever reads ``path``, at whatever moment, finds the old file or the new one, never a half.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 class _Run:

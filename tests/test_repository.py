@@ -338,15 +338,19 @@ MAY_IMPORT = {
     "arithmetic": set(),
     "palette": set(),
     "profiles": set(),
-    "records": set(),
-    "data": set(),
-    "training": set(),
+    "files": set(),
+    "records": {"files"},
+    "data": {"files"},
+    "training": {"files"},
     "scratch": {"arithmetic"},
     "models": {"arithmetic"},
     "plots": {"records", "palette"},
     "widgets": {"arithmetic", "scratch", "palette"},
+    "exercises": {"arithmetic", "scratch"},
 }
-NEVER_TORCH = {"__init__", "arithmetic", "palette", "profiles", "scratch", "widgets"}
+NEVER_TORCH = {
+    *("__init__", "arithmetic", "exercises", "files", "palette", "profiles", "scratch", "widgets"),
+}
 
 
 def imports(source: str, package: str = "cnnlib") -> set[str]:

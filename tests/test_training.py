@@ -464,19 +464,6 @@ class TestSurvival:
         with pytest.raises(ValueError, match="steps was 3, is 2"):
             train(linear_model(), batches[:2], config=PLAIN, checkpoint=path)
 
-    def test_writing_is_all_or_nothing(self, tmp_path):
-        path = tmp_path / "file"
-        path.write_bytes(b"old")
-
-        def write_half(file):
-            file.write(b"ne")
-            raise OSError(28, "No space left on device")
-
-        with pytest.raises(OSError, match="No space"):
-            training.write_atomically(path, write_half)
-        assert path.read_bytes() == b"old"
-        assert os.listdir(tmp_path) == ["file"]
-
     def test_the_checkpoint_holds_what_it_says(self, tmp_path):
         path, model = tmp_path / "run.pt", linear_model()
         records = fit(model, in_batches(*pictures()), config=PLAIN, checkpoint=path)

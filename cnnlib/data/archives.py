@@ -65,11 +65,14 @@ def _tar(file, magic: bytes) -> Iterator[tuple[PurePosixPath, bytes]]:
     budget = _Budget()
     stream = gzip.GzipFile(fileobj=file) if magic.startswith(b"\x1f\x8b") else file
     # Stream mode reads forward only, through a counter that no header can get round.
-    with tarfile.open(fileobj=_Counted(stream), mode="r|", tarinfo=_Member) as archive:
+    counted = _Counted(stream)
+    with tarfile.open(fileobj=counted, mode="r|", tarinfo=_Member) as archive:
         for member in archive:
             name = budget.admit(member.name, member.size, member.isfile() or member.isdir())
             if member.isfile():
                 yield name, archive.extractfile(member).read()
+    while counted.read(1 << 20):  # gzip's checksum comes after all that tar has to read
+        pass
 
 
 class _Member(tarfile.TarInfo):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 import warnings
 import zipfile
 import zlib
@@ -12,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import platformdirs
+
+from cnnlib.files import write_atomically
 
 from . import mirrors
 from .archives import read_files
@@ -150,22 +151,14 @@ def _read_copy(copy: Path, fingerprint: str) -> Sets | None:
 
 
 def _write_copy(copy: Path, fingerprint: str, train: ImageSet, test: ImageSet) -> None:
-    """Write a decoded copy beside its place, then move it there: it is whole or absent."""
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=copy.parent, prefix=copy.name, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(
-                file,
-                fingerprint=fingerprint,
-                name=train.name,
-                classes=train.classes,
-                train_images=train.images,
-                train_labels=train.labels,
-                test_images=test.images,
-                test_labels=test.labels,
-            )
-        os.replace(temporary, copy)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    """Write a decoded copy: it is whole or absent."""
+    arrays = {
+        "fingerprint": fingerprint,
+        "name": train.name,
+        "classes": train.classes,
+        "train_images": train.images,
+        "train_labels": train.labels,
+        "test_images": test.images,
+        "test_labels": test.labels,
+    }
+    write_atomically(copy, lambda file: np.savez(file, **arrays))
