@@ -276,9 +276,9 @@ def test_corrupt_archives_are_refused(tmp_path, files, form):
     path = pack(tmp_path / form, files, "w" if form == "mine.tar" else "w:gz")
     content = path.read_bytes()
     third = len(content) // 3
-    # Byte 3072 is the fourth header in a plain tar, whose members have no checksums.
-    at = 3072 if form == "mine.tar" else third
-    wrongs = [content[:third], b"no archive", b"", content[:at] + b"?" * 50 + content[at + 50 :]]
+    # The fourth header in a plain tar, whose members have no checksums; gzip's checksum; a member.
+    at = {"mine.tar": 3072, "mine.tar.gz": len(content) - 8, "mine.zip": third}[form]
+    wrongs = [content[:third], b"no archive", b"", content[:at] + b"?" * 8 + content[at + 8 :]]
     if form == "mine.tar":
         wrongs.append(content[:3072])  # torn exactly between two members
     for wrong in wrongs:
