@@ -1,0 +1,889 @@
+"""Checks that grade a reader's own function, and say what is wrong with it.
+
+``check_correlate2d(mine)`` calls `mine` on hidden settings and returns a `Verdict`: true or false,
+with a sentence to read. A check never raises because an answer is wrong.
+
+A check is data: the task, a function that is right, the hidden settings, and the *diagnoses*, which
+are the mistakes that are often made, each as a sentence and a function that makes it. A mistake is
+named only if it explains the reader's answers on every setting. So the settings are such that no
+two mistakes give the same answers: nothing is square, strides do not divide, numbers are negative.
+
+A function that never ends is not caught: interrupt it, and look at its loops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from math import ceil
+from textwrap import fill
+
+import numpy as np
+
+from cnnlib import arithmetic, scratch
+
+#: Up to so many numbers an array is shown in full.
+SMALL = 12
+
+# --- How a function is judged ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, repr=False)
+class Verdict:
+    """What a check says: whether the function is right, and a message for its author."""
+
+    right: bool
+    message: str
+
+    def __bool__(self) -> bool:
+        return self.right
+
+    def __repr__(self) -> str:
+        return fill(self.message, width=88)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Check:
+    """A grader: ``check(mine)`` calls a reader's function and returns a `Verdict`.
+
+    Parameters
+    ----------
+    task : str
+        The call and what it should return, for example ``"f(x, w) -> their product"``.
+    right : callable
+        A function that is right.
+    settings : sequence of tuple
+        The hidden arguments of each call, the easiest to read first.
+    tested : str
+        What is special about the settings, for a reader whose function is right.
+    diagnoses : mapping of str to callable
+        The sentence that names a mistake, and a function that makes it.
+    returns : tuple of str
+        The names of the arrays, where the function should return more than one.
+    hint : str
+        What to look at when the function raises an error of indices or shapes.
+    """
+
+    task: str
+    right: Callable
+    settings: Sequence[tuple]
+    tested: str
+    diagnoses: Mapping[str, Callable]
+    returns: tuple[str, ...] = ()
+    hint: str = ""
+
+    def __repr__(self) -> str:
+        return f"A check of {self.task}"
+
+    def __call__(self, function: Callable) -> Verdict:
+        """Call the function on every hidden setting, and judge its answers."""
+        if not callable(function):
+            return _not_yet("hand over the function itself, without brackets: `check(mine)`.")
+        answers = []
+        for setting in self.settings:
+            arguments = deepcopy(setting)
+            try:
+                answer = function(*arguments)
+            except Exception as error:
+                return _not_yet(self._raised(error, setting))
+            trouble = self._changed(arguments, setting) or self._unreadable(answer)
+            if trouble:
+                return _not_yet(trouble)
+            answers.append(self._arrays(answer))
+        return self._judge(answers)
+
+    def answers(self, function: Callable) -> list[list[np.ndarray]]:
+        """Return the arrays that a function, right or wrong, gives for each setting."""
+        return [self._arrays(function(*deepcopy(setting))) for setting in self.settings]
+
+    def _judge(self, answers: list[list[np.ndarray]]) -> Verdict:
+        """Compare the answers with the truth, then with each mistake's."""
+        truths = self.answers(self.right)
+        if _all_same(answers, truths):
+            return Verdict(True, f"Right: {len(self.settings)} hidden settings, {self.tested}.")
+        for sentence, mistake in self.diagnoses.items():
+            if _all_same(answers, self.answers(mistake)):
+                return _not_yet(sentence)
+        return _not_yet(self._first_difference(answers, truths))
+
+    def _first_difference(self, answers: list[list], truths: list[list]) -> str:
+        """Show where answers that no diagnosis explains first depart from the truth."""
+        names = self.returns or ("the answer",)
+        return next(
+            f"for {self._describe(setting)}, {name} should {_compare(yours, true)}."
+            for setting, answer, truth in zip(self.settings, answers, truths, strict=True)
+            for name, yours, true in zip(names, answer, truth, strict=True)
+            if not _same(yours, true)
+        )
+
+    def _raised(self, error: Exception, setting: tuple) -> str:
+        """Report an error together with what the function was called with."""
+        complaint = f"{type(error).__name__}: {error}".rstrip(" .:")
+        hint = f" {self.hint}" if self.hint and isinstance(error, IndexError | ValueError) else ""
+        return f"your function raised {complaint}, for {self._describe(setting)}.{hint}"
+
+    def _changed(self, arguments: tuple, setting: tuple) -> str | None:
+        """Say which argument the function changed."""
+        for name, after, before in zip(self._names(), arguments, setting, strict=True):
+            if not np.array_equal(after, before):
+                return f"your function changes its argument {name}. Work on a copy of it."
+        return None
+
+    def _unreadable(self, answer) -> str | None:
+        """Say why an answer cannot be compared at all."""
+        if answer is None or answer is Ellipsis:
+            return "your function returns nothing. Did you forget `return`?"
+        if self._arrays(answer) is not None:
+            return None
+        wanted = "numbers: an array, a list, or a single one"
+        if self.returns:
+            wanted = f"{len(self.returns)} arrays of numbers, ({', '.join(self.returns)})"
+        return f"your function should return {wanted}. It returned {_kind(answer)}."
+
+    def _arrays(self, answer) -> list[np.ndarray] | None:
+        """Return an answer's arrays; None where they are too few, too many or not numbers."""
+        try:
+            arrays = [_array(part) for part in (answer if self.returns else (answer,))]
+        except (TypeError, ValueError, RuntimeError):
+            return None
+        numbers = all(array.dtype.kind in "uif" for array in arrays)
+        return arrays if numbers and len(arrays) == max(1, len(self.returns)) else None
+
+    def _names(self) -> list[str]:
+        """Return the names of the arguments, from the task."""
+        return self.task[self.task.index("(") + 1 : self.task.index(")")].split(", ")
+
+    def _describe(self, setting: tuple) -> str:
+        """Write the arguments of a call: small ones in full, large ones by their shape."""
+        return ", ".join(
+            f"{name} of shape {value.shape}"
+            if isinstance(value, np.ndarray) and value.size > SMALL
+            else f"{name} = {_write(value)}"
+            for name, value in zip(self._names(), setting, strict=True)
+        )
+
+
+def _not_yet(message: str) -> Verdict:
+    return Verdict(False, f"Not yet: {message}")
+
+
+def _array(value) -> np.ndarray:
+    """Return an array from what may stand for one: numbers, lists, tensors and lists of them."""
+    if hasattr(value, "detach"):
+        value = value.detach()
+    if isinstance(value, list | tuple):
+        value = [_array(entry) for entry in value]
+    return np.asarray(value).copy()  # a function may use one array for all its answers
+
+
+def _same(a: np.ndarray, b: np.ndarray) -> bool:
+    """Tell whether two arrays have one shape and the same numbers, up to float32's rounding."""
+    return a.shape == b.shape and np.allclose(a, b, rtol=1e-6, atol=1e-6)
+
+
+def _all_same(some: list[list[np.ndarray]], others: list[list[np.ndarray]]) -> bool:
+    """Tell whether two functions gave the same arrays on every setting."""
+    return all(
+        _same(a, b)
+        for one, other in zip(some, others, strict=True)
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def _compare(yours: np.ndarray, true: np.ndarray) -> str:
+    """Say what an array should be, and is not."""
+    if yours.shape != true.shape:
+        return f"have the shape {true.shape}; yours has {yours.shape}"
+    if true.size <= SMALL:
+        return f"be {_write(true)}; yours is {_write(yours)}"
+    place = tuple(int(i) for i in np.argwhere(~np.isclose(yours, true))[0])
+    return f"be {true[place]:g} at {place}; yours is {yours[place]:g}"
+
+
+def _write(value) -> str:
+    """Write numbers on one line."""
+    if not isinstance(value, np.ndarray):
+        return str(value)
+    text = np.array2string(value, separator=", ", formatter={"all": lambda number: f"{number:g}"})
+    return " ".join(text.split())
+
+
+def _kind(value) -> str:
+    """Name a value's type, with its article."""
+    name = type(value).__name__
+    of = f" of {value.dtype}" if isinstance(value, np.ndarray) else ""
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}{of}"
+
+
+# --- What several checks share --------------------------------------------------------------------
+#
+# In the formulas below i and o are numbers of channels, n is a size, k a kernel_size, s a stride,
+# p a padding and d a dilation.
+
+TRANSPOSED = "your output is transposed. Rows and columns have changed places."
+FLIPPED = "you flipped the kernel. This is a convolution, not a correlation."
+LAST_MISSING = "the last position is missing. There are n - k + 1 of them along each axis."
+SAME = "you padded the input to keep its size. In a valid correlation the kernel stays inside."
+FULL = (
+    "you padded the input until every overlap counts: that is a full correlation. In a valid one "
+    "the kernel stays inside."
+)
+ZEROS_LEFT = "your output has the input's size, with zeros at the end. Make it n - k + 1 long."
+KERNEL_MEAN = "you averaged over the kernel. A correlation is a sum."
+KERNEL_UNUSED = "you added up the window, without the kernel. Multiply the two first."
+HANGS_OVER = "Does a window hang over the edge, or have height and width changed places?"
+CHANNEL_MEAN = "you averaged over the channels. They are summed."
+ONE_CHANNEL = "only the first input channel counts in your output. Sum over all of them."
+WRAPPED = (
+    "the numbers wrap around. One picture is of type uint8, which ends at 255, and so does your "
+    "output. Make it an array of floats."
+)
+OFF_BY_ONE = (
+    "off by one when the stride does not divide. Divide n - k by the stride, round down, and "
+    "then add 1."
+)
+STRIDE_IGNORED = "the stride is ignored. Window i begins at row i * stride."
+SIDE_BY_SIDE = "your windows lie side by side. Window i begins at i * stride, not i * kernel_size."
+EDGE_WINDOWS = "your last windows hang over the edge. Without padding a window lies inside."
+DILATION_FORGOTTEN = (
+    "the dilation is forgotten. A kernel spans dilation * (kernel_size - 1) + 1 pixels."
+)
+SPAN_TOO_WIDE = (
+    "the kernel's span is not dilation * kernel_size, but dilation * (kernel_size - 1) + 1: there "
+    "is no gap after its last number."
+)
+WRONG_ORDER = "the layers are taken in the wrong order."
+
+
+def _draw(*settings: tuple, low: int = -9, high: int = 9) -> list[tuple]:
+    """Put random whole numbers, as floats, where a setting names the shape of an array."""
+    random = np.random.default_rng(seed=2)
+    return [
+        tuple(
+            random.integers(low, high + 1, value).astype(float) if type(value) is tuple else value
+            for value in setting
+        )
+        for setting in settings
+    ]
+
+
+def _photo(*setting) -> list[tuple]:
+    """Return one setting in which the first array is a picture of type uint8."""
+    (picture,) = _draw(setting[:1], low=0, high=255)[0]
+    return [(picture.astype(np.uint8), *_draw(setting[1:])[0])]
+
+
+def _wrap(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return what remains of y in an array of the type of x."""
+    return y.astype(np.int64).astype(np.uint8) if x.dtype == np.uint8 else y
+
+
+def _fill(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Write y into zeros of the shape of x."""
+    return np.pad(y, [(0, n - m) for n, m in zip(x.shape, y.shape, strict=True)])
+
+
+# --- Chapter 1: why convolution -------------------------------------------------------------------
+
+check_conv_parameters = Check(
+    task="f(in_channels, out_channels, kernel_size, bias) -> the number of learned numbers",
+    right=lambda i, o, k, bias: arithmetic.conv_parameters(i, o, k, bias=bias),
+    settings=[
+        (1, 2, 3, False),
+        (3, 2, 5, True),
+        (3, 16, 5, True),
+        (6, 4, 1, False),
+        (4, 6, 7, True),
+    ],
+    tested="with one channel and with many, with biases and without",
+    diagnoses={
+        "the biases are missing. Each output channel has one, if `bias` is true.": (
+            lambda i, o, k, bias: i * o * k * k
+        ),
+        "you count biases even if `bias` is false.": lambda i, o, k, bias: i * o * k * k + o,
+        "there is more than one bias: each output channel has its own.": (
+            lambda i, o, k, bias: i * o * k * k + bias
+        ),
+        "you counted a bias for each input channel. Each *output* channel has one.": (
+            lambda i, o, k, bias: i * o * k * k + bias * i
+        ),
+        "you counted a bias for each pair of channels. Each output channel has one, for its sum.": (
+            lambda i, o, k, bias: i * o * k * k + bias * i * o
+        ),
+        "the kernel is a square. It has kernel_size * kernel_size numbers for each channel.": (
+            lambda i, o, k, bias: i * o * k + bias * o
+        ),
+        "in_channels is missing. A kernel is as deep as its input.": (
+            lambda i, o, k, bias: o * k * k + bias * o
+        ),
+        "you counted one kernel. There is one for each output channel.": (
+            lambda i, o, k, bias: i * k * k + bias
+        ),
+    },
+)
+
+
+def _matrix(kernel: np.ndarray, n: int, mode: str = "valid") -> np.ndarray:
+    """Return the matrix whose columns are the kernel's answers to single pixels."""
+    return np.stack([scratch.correlate1d(pixel, kernel, mode) for pixel in np.eye(n)], axis=1)
+
+
+def _ring(kernel: np.ndarray, n: int) -> np.ndarray:
+    """Return the square matrix in which the kernel comes in again on the left."""
+    row = np.pad(kernel, (0, n - len(kernel)))
+    return np.stack([np.roll(row, i) for i in range(n)])
+
+
+check_correlation_matrix = Check(
+    task="f(kernel, n) -> the matrix of the valid correlation with signals of n numbers",
+    right=_matrix,
+    settings=_draw(((2,), 4), ((3,), 5), ((4,), 6), ((3,), 8)),
+    tested="with even and odd kernels",
+    diagnoses={
+        "your matrix is transposed. It has a row for each output, a column for each input.": (
+            lambda kernel, n: _matrix(kernel, n).T
+        ),
+        "you flipped the kernel. That is the matrix of a convolution, not of a correlation.": (
+            lambda kernel, n: _matrix(kernel[::-1], n)
+        ),
+        "the last row is missing. The kernel has n - k + 1 positions, and each has a row.": (
+            lambda kernel, n: _matrix(kernel, n)[:-1]
+        ),
+        "your kernel stays where it is. Each row is the row above, moved right by one column.": (
+            lambda kernel, n: np.tile(_matrix(kernel, n)[0], (n - len(kernel) + 1, 1))
+        ),
+        "your kernel leaves on the right and comes in on the left. Keep the rows where it fits.": (
+            _ring
+        ),
+        "your last rows hold what is left of the kernel. Keep the rows where all of it fits.": (
+            lambda kernel, n: np.triu(_ring(kernel, n))
+        ),
+        "that is the matrix of a padded correlation. Without padding it has n - k + 1 rows.": (
+            lambda kernel, n: _matrix(kernel, n, "same")
+        ),
+    },
+)
+
+# --- Chapter 2: convolution -----------------------------------------------------------------------
+
+check_correlate1d = Check(
+    task="f(x, w) -> the valid correlation of a signal with a kernel",
+    right=scratch.correlate1d,
+    settings=_draw(((4,), (2,)), ((6,), (3,)), ((5,), (1,)), ((7,), (4,)), ((12,), (5,))),
+    tested="with even and odd kernels and negative numbers",
+    hint="Does a window hang over the edge? There are n - k + 1 positions.",
+    diagnoses={
+        FLIPPED: scratch.convolve1d,
+        LAST_MISSING: lambda x, w: scratch.correlate1d(x, w)[:-1],
+        SAME: lambda x, w: scratch.correlate1d(x, w, "same"),
+        FULL: lambda x, w: scratch.correlate1d(x, w, "full"),
+        ZEROS_LEFT: lambda x, w: _fill(x, scratch.correlate1d(x, w)),
+        KERNEL_MEAN: lambda x, w: scratch.correlate1d(x, w) / len(w),
+        KERNEL_UNUSED: lambda x, w: scratch.correlate1d(x, np.ones_like(w)),
+        "your windows do not overlap. The kernel moves by one number, not by its own size.": (
+            lambda x, w: scratch.correlate1d(x, w)[:: len(w)]
+        ),
+    },
+)
+
+check_correlate2d = Check(
+    task="f(x, w) -> the valid correlation of a picture with a kernel",
+    right=scratch.correlate2d,
+    settings=[
+        *_draw(((3, 4), (2, 2)), ((5, 4), (2, 3)), ((7, 5), (4, 2)), ((6, 9), (3, 4))),
+        *_photo((5, 6), (3, 2)),
+    ],
+    tested="with oblong pictures and kernels, negative numbers, and a picture of type uint8",
+    hint=HANGS_OVER,
+    diagnoses={
+        TRANSPOSED: lambda x, w: scratch.correlate2d(x, w).T,
+        FLIPPED: scratch.convolve2d,
+        "you flipped the kernel's rows. A correlation takes the kernel as it is.": (
+            lambda x, w: scratch.correlate2d(x, w[::-1])
+        ),
+        LAST_MISSING: lambda x, w: scratch.correlate2d(x, w)[:-1, :-1],
+        SAME: lambda x, w: scratch.correlate2d(x, w, "same"),
+        FULL: lambda x, w: scratch.correlate2d(x, w, "full"),
+        ZEROS_LEFT: lambda x, w: _fill(x, scratch.correlate2d(x, w)),
+        WRAPPED: lambda x, w: _wrap(x, scratch.correlate2d(x, w)),
+        "your output is made like the input: too large, with zeros at the end, and of its type, "
+        "so that a uint8 picture's sums wrap around. Use np.zeros, n - k + 1 along each axis.": (
+            lambda x, w: _wrap(x, _fill(x, scratch.correlate2d(x, w)))
+        ),
+        KERNEL_MEAN: lambda x, w: scratch.correlate2d(x, w) / w.size,
+        KERNEL_UNUSED: lambda x, w: scratch.correlate2d(x, np.ones_like(w)),
+    },
+)
+
+
+def _drop_last(y: np.ndarray, x: np.ndarray, height: int, width: int, stride: int) -> np.ndarray:
+    """Leave out the last position along each axis, where the stride does not divide."""
+    H, W = x.shape[-2:]
+    return y[..., : (H - height + 1) // stride, : (W - width + 1) // stride]
+
+
+check_conv2d = Check(
+    task="f(x, weight, bias, stride) -> the output of a convolutional layer",
+    right=scratch.conv2d,
+    settings=_draw(
+        ((1, 2, 3, 4), (3, 2, 2, 2), (3,), 1),
+        ((2, 3, 5, 8), (2, 3, 3, 2), (2,), 2),
+        ((3, 2, 9, 7), (4, 2, 2, 3), (4,), 2),
+        ((2, 4, 8, 11), (3, 4, 3, 5), (3,), 3),
+    ),
+    tested="with several pictures and channels, oblong kernels, and strides that do not divide",
+    hint=HANGS_OVER,
+    diagnoses={
+        "the bias is missing. Add bias[o] to every number of output channel o.": (
+            lambda x, w, b, s: scratch.conv2d(x, w, None, s)
+        ),
+        "the bias is added once for each input channel. Add it once, after the sum.": (
+            lambda x, w, b, s: scratch.conv2d(x, w, b * x.shape[1], s)
+        ),
+        ONE_CHANNEL: lambda x, w, b, s: scratch.conv2d(x[:, :1], w[:, :1], b, s),
+        CHANNEL_MEAN: lambda x, w, b, s: scratch.conv2d(x, w / x.shape[1], b, s),
+        "every output channel uses the first kernel. Output channel o has weight[o].": (
+            lambda x, w, b, s: scratch.conv2d(x, np.broadcast_to(w[:1], w.shape), b, s)
+        ),
+        "you flipped the kernels. A layer correlates.": (
+            lambda x, w, b, s: scratch.conv2d(x, w[:, :, ::-1, ::-1], b, s)
+        ),
+        STRIDE_IGNORED: lambda x, w, b, s: scratch.conv2d(x, w, b),
+        "the stride is used down the rows only. It holds along the columns too.": (
+            lambda x, w, b, s: scratch.conv2d(x, w, b, (s, 1))
+        ),
+        OFF_BY_ONE: lambda x, w, b, s: _drop_last(scratch.conv2d(x, w, b, s), x, *w.shape[2:], s),
+        TRANSPOSED: lambda x, w, b, s: scratch.conv2d(x, w, b, s).swapaxes(2, 3),
+    },
+)
+
+
+def _grad_x(grad: np.ndarray, x: np.ndarray, w: np.ndarray) -> np.ndarray:
+    return scratch.correlate1d_backward(grad, x, w)[0]
+
+
+def _grad_w(grad: np.ndarray, x: np.ndarray, w: np.ndarray) -> np.ndarray:
+    return scratch.correlate1d_backward(grad, x, w)[1]
+
+
+def _overwritten_x(grad: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Return a gradient in which each output overwrites what those before it had added."""
+    grad_x = np.zeros(len(grad) + len(w) - 1)
+    for i, g in enumerate(grad):
+        grad_x[i : i + len(w)] = g * w
+    return grad_x
+
+
+def _overwritten_w(grad: np.ndarray, x: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Return a gradient that is the last output's alone."""
+    return grad[-1] * x[-len(w) :]
+
+
+check_correlate1d_backward = Check(
+    task="f(grad, x, w) -> (grad_x, grad_w), the gradients of the signal and the kernel",
+    right=scratch.correlate1d_backward,
+    returns=("grad_x", "grad_w"),
+    settings=_draw(((3,), (4,), (2,)), ((4,), (6,), (3,)), ((3,), (7,), (5,)), ((9,), (10,), (2,))),
+    tested="with short and long kernels",
+    hint="x[i + k] reached y[i] through w[k]: do the three indices fit?",
+    diagnoses={
+        "the two gradients have changed places. Return grad_x first, then grad_w.": (
+            lambda grad, x, w: (_grad_w(grad, x, w), _grad_x(grad, x, w))
+        ),
+        "grad_x is a correlation with w, and should be a convolution. The flip that the forward "
+        "pass left out appears on the way back.": (
+            lambda grad, x, w: (scratch.correlate1d(grad, w, "full"), _grad_w(grad, x, w))
+        ),
+        "grad_w is back to front. It is the correlation of x with grad; nothing is flipped.": (
+            lambda grad, x, w: (_grad_x(grad, x, w), _grad_w(grad, x, w)[::-1])
+        ),
+        "you wrote `=` where grad_x needs `+=`. A number of x reached several outputs, and "
+        "collects from all of them.": (
+            lambda grad, x, w: (_overwritten_x(grad, w), _grad_w(grad, x, w))
+        ),
+        "you wrote `=` where grad_w needs `+=`. A number of w made every output, and collects "
+        "from all of them.": (lambda grad, x, w: (_grad_x(grad, x, w), _overwritten_w(grad, x, w))),
+        "you wrote `=` where both gradients need `+=`. What reached several outputs collects from "
+        "all of them.": lambda grad, x, w: (_overwritten_x(grad, w), _overwritten_w(grad, x, w)),
+        "`grad` is ignored. By the chain rule each output's share is multiplied by its gradient.": (
+            lambda grad, x, w: scratch.correlate1d_backward(np.ones_like(grad), x, w)
+        ),
+        "grad_x is too short. The ends of x reached fewer outputs, but they count: use the full "
+        "convolution.": lambda grad, x, w: (np.convolve(grad, w, "valid"), _grad_w(grad, x, w)),
+    },
+)
+
+# --- Chapter 3: stride, padding, dilation ---------------------------------------------------------
+
+check_output_size = Check(
+    task="f(input_size, kernel_size, stride, padding, dilation) -> the size of the output",
+    right=arithmetic.output_size,
+    settings=[
+        (7, 3, 1, 0, 1),
+        (8, 3, 2, 1, 1),
+        (32, 5, 3, 2, 1),
+        (10, 2, 3, 0, 2),
+        (33, 4, 2, 3, 3),
+        (20, 3, 4, 1, 2),
+    ],
+    tested="with strides that do not divide, even kernels, padding and dilation",
+    diagnoses={
+        "off by one when the stride does not divide. Round down, then add 1.": (
+            lambda n, k, s, p, d: (n + 2 * p - d * (k - 1)) // s
+        ),
+        "the first position is missing. With no room to move there is still one: add 1.": (
+            lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) // s
+        ),
+        "you rounded up. A window that hangs over the edge does not count: round down.": (
+            lambda n, k, s, p, d: ceil((n + 2 * p - d * (k - 1) - 1) / s) + 1
+        ),
+        "sizes are whole numbers. Divide with `//`, which rounds down.": (
+            lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) / s + 1
+        ),
+        "the padding is counted on one side only. It is added on both.": (
+            lambda n, k, s, p, d: (n + p - d * (k - 1) - 1) // s + 1
+        ),
+        "the padding is forgotten. It is added on both sides.": (
+            lambda n, k, s, p, d: (n - d * (k - 1) - 1) // s + 1
+        ),
+        DILATION_FORGOTTEN: lambda n, k, s, p, d: (n + 2 * p - k) // s + 1,
+        SPAN_TOO_WIDE: lambda n, k, s, p, d: (n + 2 * p - d * k) // s + 1,
+        "you took the dilation for the number of zeros between. With dilation 1 there are none.": (
+            lambda n, k, s, p, d: (n + 2 * p - k - d * (k - 1)) // s + 1
+        ),
+        "the stride is forgotten. Divide the room to move by it.": (
+            lambda n, k, s, p, d: n + 2 * p - d * (k - 1)
+        ),
+    },
+)
+
+check_same_padding = Check(
+    task="f(kernel_size, dilation) -> (before, after), the padding that keeps the size",
+    right=lambda k, d: arithmetic.padding_amounts(k, "same", d),
+    settings=[(3, 1), (4, 1), (5, 2), (2, 3), (4, 2), (1, 1), (6, 3)],
+    tested="with even and odd kernels, dilated and not",
+    diagnoses={
+        "the odd pixel goes after, as in torch. Yours goes before.": (
+            lambda k, d: (ceil(d * (k - 1) / 2), d * (k - 1) // 2)
+        ),
+        "an even kernel makes the output one pixel too large. Both sides together get dilation * "
+        "(kernel_size - 1).": lambda k, d: (ceil(d * (k - 1) / 2), ceil(d * (k - 1) / 2)),
+        "an even kernel makes the output one pixel too small. Both sides together get dilation * "
+        "(kernel_size - 1).": lambda k, d: (d * (k - 1) // 2, d * (k - 1) // 2),
+        DILATION_FORGOTTEN: lambda k, d: ((k - 1) // 2, k // 2),
+        SPAN_TOO_WIDE: lambda k, d: ((d * k - 1) // 2, d * k // 2),
+        "you gave each side the whole padding. Share it between the two.": (
+            lambda k, d: (d * (k - 1), d * (k - 1))
+        ),
+        "that is the padding of both sides together. Return two numbers, (before, after).": (
+            lambda k, d: d * (k - 1)
+        ),
+    },
+)
+
+
+def _dilate(kernel: np.ndarray, down: int, across: int) -> np.ndarray:
+    """Lay the kernel's numbers so many rows and columns apart."""
+    height, width = kernel.shape
+    y = np.zeros((down * (height - 1) + 1, across * (width - 1) + 1))
+    y[::down, ::across] = kernel
+    return y
+
+
+check_dilate_kernel = Check(
+    task="f(kernel, dilation) -> the kernel with zeros between its numbers",
+    right=lambda kernel, d: _dilate(kernel, d, d),
+    settings=_draw(((2, 3), 2), ((3, 2), 1), ((3, 4), 3), ((1, 3), 2)),
+    tested="with oblong kernels and dilations from 1 to 3",
+    diagnoses={
+        "there are zeros after the last numbers too. They belong between the numbers.": (
+            lambda kernel, d: np.pad(_dilate(kernel, d, d), (0, d - 1))
+        ),
+        "there are too many zeros. Numbers that lie d apart have d - 1 zeros between them.": (
+            lambda kernel, d: _dilate(kernel, d + 1, d + 1)
+        ),
+        "only the rows lie apart. The columns need gaps too.": (
+            lambda kernel, d: _dilate(kernel, d, 1)
+        ),
+        "only the columns lie apart. The rows need gaps too.": (
+            lambda kernel, d: _dilate(kernel, 1, d)
+        ),
+        "you repeated the numbers. Between them there should be zeros.": (
+            lambda kernel, d: kernel.repeat(d, axis=0).repeat(d, axis=1)
+        ),
+        TRANSPOSED: lambda kernel, d: _dilate(kernel, d, d).T,
+        "your kernel is as it was. The dilation is ignored.": lambda kernel, d: kernel,
+    },
+)
+
+# --- Chapter 4: channels and filters --------------------------------------------------------------
+
+
+def _each_channel(x: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Correlate each channel with its own slice of the kernel."""
+    return np.stack([scratch.correlate2d(*pair) for pair in zip(x, w, strict=True)])
+
+
+def _correlate(x: np.ndarray, w: np.ndarray) -> np.ndarray:
+    return scratch.conv2d(x[np.newaxis], w[np.newaxis])[0, 0]
+
+
+check_correlate_channels = Check(
+    task="f(x, w) -> the map that one kernel makes of a picture with channels",
+    right=_correlate,
+    settings=[
+        *_draw(((2, 3, 4), (2, 2, 2)), ((3, 5, 4), (3, 2, 3)), ((1, 4, 5), (1, 2, 2))),
+        *_draw(((4, 6, 8), (4, 3, 2))),
+        *_photo((3, 5, 6), (3, 3, 2)),
+    ],
+    tested="with one to four channels, oblong kernels, and a picture of type uint8",
+    hint=HANGS_OVER,
+    diagnoses={
+        "the channels must be summed. A kernel makes one map, not one for each channel.": (
+            _each_channel
+        ),
+        CHANNEL_MEAN: lambda x, w: _correlate(x, w) / len(x),
+        ONE_CHANNEL: lambda x, w: _correlate(x[:1], w[:1]),
+        "every channel meets the first slice of the kernel. Channel c belongs to w[c].": (
+            lambda x, w: _correlate(x, np.broadcast_to(w[:1], w.shape))
+        ),
+        FLIPPED: lambda x, w: _correlate(x, w[:, ::-1, ::-1]),
+        "you flipped the kernel along all three axes, so that the channels are crossed as well.": (
+            lambda x, w: _correlate(x, w[::-1, ::-1, ::-1])
+        ),
+        "there is an axis too many. Return (H', W'), not (1, H', W').": (
+            lambda x, w: _correlate(x, w)[np.newaxis]
+        ),
+        TRANSPOSED: lambda x, w: _correlate(x, w).T,
+        LAST_MISSING: lambda x, w: _correlate(x, w)[:-1, :-1],
+        WRAPPED: lambda x, w: _wrap(x, _correlate(x, w)),
+    },
+)
+
+
+def _pointwise(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    return scratch.conv2d(x[np.newaxis], weight[:, :, np.newaxis, np.newaxis])[0]
+
+
+check_pointwise = Check(
+    task="f(x, weight) -> the output of a 1x1 convolution",
+    right=_pointwise,
+    settings=_draw(
+        ((2, 2, 3), (3, 2)), ((3, 4, 2), (2, 3)), ((4, 3, 5), (6, 4)), ((5, 2, 4), (1, 5))
+    ),
+    tested="with more channels after than before, with fewer, and with one",
+    hint="Does the axis that you sum over hold the input channels, in both arrays?",
+    diagnoses={
+        "your input is scrambled. `reshape` keeps the numbers in their order: to bring the "
+        "channels last, use `moveaxis` or `transpose` first.": (
+            lambda x, weight: (weight @ x.reshape(-1, len(x)).T).reshape(-1, *x.shape[1:])
+        ),
+        "your output is scrambled. Its channels lie last, and `reshape` does not bring them to "
+        "the front: use `moveaxis` or `transpose`.": (
+            lambda x, weight: np.moveaxis(_pointwise(x, weight), 0, -1).reshape(-1, *x.shape[1:])
+        ),
+        "your channels are last. Return (C_out, H, W).": (
+            lambda x, weight: np.moveaxis(_pointwise(x, weight), 0, -1)
+        ),
+        TRANSPOSED: lambda x, weight: _pointwise(x, weight).swapaxes(1, 2),
+        "the channels must be summed. An output channel is one weighted sum of all inputs.": (
+            lambda x, weight: weight[:, :, np.newaxis, np.newaxis] * x
+        ),
+        CHANNEL_MEAN: lambda x, weight: _pointwise(x, weight) / len(x),
+        ONE_CHANNEL: lambda x, weight: _pointwise(x[:1], weight[:, :1]),
+        "you added the output channels up. Each is a map of its own.": (
+            lambda x, weight: _pointwise(x, weight).sum(axis=0)
+        ),
+    },
+)
+
+# --- Chapter 5: pooling ---------------------------------------------------------------------------
+
+
+def _max(x: np.ndarray, kernel_size: int, stride: int) -> np.ndarray:
+    return scratch.max_pool2d(x[np.newaxis, np.newaxis], kernel_size, stride)[0, 0]
+
+
+def _mean(x: np.ndarray, kernel_size: int, stride: int) -> np.ndarray:
+    return scratch.avg_pool2d(x[np.newaxis, np.newaxis].astype(float), kernel_size, stride)[0, 0]
+
+
+def _over_the_edge(x: np.ndarray, kernel_size: int, stride: int, reduce: Callable) -> np.ndarray:
+    """Reduce all windows that begin inside the picture, over what they see of it."""
+    rows, columns = (range(0, n, stride) for n in x.shape)
+    windows = [[x[i : i + kernel_size, j : j + kernel_size] for j in columns] for i in rows]
+    return np.array([[reduce(window) for window in row] for row in windows])
+
+
+POOLS = [((4, 5), 2, 2), ((5, 6), 3, 2), ((7, 9), 2, 3), ((6, 11), 2, 1)]
+
+check_max_pool2d = Check(
+    task="f(x, kernel_size, stride) -> the largest number of each window",
+    right=_max,
+    settings=[*_draw(*POOLS), *_draw(((5, 4), 2, 2), high=-1)],
+    tested="with windows that overlap and windows that leave gaps, strides that do not divide, "
+    "and a picture without a positive number",
+    hint=HANGS_OVER,
+    diagnoses={
+        "your maximum starts at 0, so that a negative window gives 0. Start with the window's "
+        "first number, or with -inf.": lambda x, k, s: np.maximum(_max(x, k, s), 0),
+        "that is the window's minimum. Take the largest number.": lambda x, k, s: -_max(-x, k, s),
+        "that is the window's mean. Take the largest number.": _mean,
+        "that is the window's sum. Take the largest number.": lambda x, k, s: _mean(x, k, s) * k**2,
+        "you compare absolute values. Of -9 and 3 the larger is 3.": (
+            lambda x, k, s: _max(abs(x), k, s)
+        ),
+        STRIDE_IGNORED: lambda x, k, s: _max(x, k, 1),
+        SIDE_BY_SIDE: lambda x, k, s: _max(x, k, k),
+        OFF_BY_ONE: lambda x, k, s: _drop_last(_max(x, k, s), x, k, k, s),
+        EDGE_WINDOWS: lambda x, k, s: _over_the_edge(x, k, s, np.max),
+        TRANSPOSED: lambda x, k, s: _max(x, k, s).T,
+    },
+)
+
+check_avg_pool2d = Check(
+    task="f(x, kernel_size, stride) -> the mean of each window",
+    right=_mean,
+    settings=[*_draw(*POOLS), *_photo((5, 4), 2, 2)],
+    tested="with windows that overlap and windows that leave gaps, strides that do not divide, "
+    "and a picture of type uint8",
+    hint=HANGS_OVER,
+    diagnoses={
+        "that is the window's maximum. Take the mean.": _max,
+        "that is the sum, not the mean. Divide by the number of pixels in a window.": (
+            lambda x, k, s: _mean(x, k, s) * k**2
+        ),
+        "you divided by kernel_size. A window has kernel_size * kernel_size pixels.": (
+            lambda x, k, s: _mean(x, k, s) * k
+        ),
+        STRIDE_IGNORED: lambda x, k, s: _mean(x, k, 1),
+        SIDE_BY_SIDE: lambda x, k, s: _mean(x, k, k),
+        OFF_BY_ONE: lambda x, k, s: _drop_last(_mean(x, k, s), x, k, k, s),
+        EDGE_WINDOWS: lambda x, k, s: _over_the_edge(x, k, s, np.mean),
+        TRANSPOSED: lambda x, k, s: _mean(x, k, s).T,
+        "your means are whole numbers. One picture is of type uint8, which has no fractions, and "
+        "neither has your output. Make it an array of floats.": (
+            lambda x, k, s: _wrap(x, _mean(x, k, s))
+        ),
+        "the numbers wrap around. One picture is of type uint8, which ends at 255, and you add "
+        "its pixels in that type. Convert it to float first.": (
+            lambda x, k, s: _wrap(x, _mean(x, k, s) * k**2) / k**2
+        ),
+    },
+)
+
+# --- Chapter 6: receptive fields ------------------------------------------------------------------
+
+
+def _field(layers: Sequence[tuple[int, int]]) -> int:
+    return arithmetic.receptive_field(arithmetic.Layer(*layer) for layer in layers).size
+
+
+def _widen(
+    layers: Iterable[tuple[int, int]],
+    size: int = 1,
+    reach: Callable = lambda k, s: k - 1,
+    jump: Callable = lambda jump, s: jump * s,
+) -> int:
+    """Widen a field layer by layer, by a rule for each layer's reach and for the jump after it."""
+    step = 1
+    for k, s in layers:
+        size += reach(k, s) * step
+        step = jump(step, s)
+    return size
+
+
+check_receptive_field = Check(
+    task="f(layers) -> the receptive field of one output pixel",
+    right=_field,
+    settings=[
+        ([(3, 1)],),
+        ([(3, 1), (5, 1)],),
+        ([(3, 2), (4, 1)],),
+        ([(7, 2), (3, 2), (3, 1)],),
+        ([(2, 2), (5, 1), (2, 3), (3, 2)],),
+        ([(11, 4), (3, 2), (5, 1), (3, 3), (2, 2)],),
+    ],
+    tested="from one layer to five, with strides and without",
+    diagnoses={
+        "the kernel sizes were added up. Each layer adds kernel_size - 1 to the first pixel.": (
+            lambda layers: sum(k for k, _ in layers)
+        ),
+        "the strides of the layers before are forgotten. A step of a deep layer is as many pixels "
+        "of the input as their product.": lambda layers: _widen(layers, jump=lambda jump, s: 1),
+        "each layer's own stride was applied too early. It counts for the layers after it.": (
+            lambda layers: _widen(layers, reach=lambda k, s: (k - 1) * s)
+        ),
+        "the first pixel is missing. Without any layer the field has size 1.": (
+            lambda layers: _widen(layers, size=0)
+        ),
+        "each layer reaches kernel_size - 1 steps further, not kernel_size.": (
+            lambda layers: _widen(layers, reach=lambda k, s: k)
+        ),
+        "only the stride of the layer just before counts in your steps. All strides before are "
+        "multiplied.": lambda layers: _widen(layers, jump=lambda jump, s: s),
+        "the strides were added up. They multiply: two strides of 3 make a step of 9.": (
+            lambda layers: _widen(layers, jump=lambda jump, s: jump + s)
+        ),
+        WRONG_ORDER: lambda layers: _field(layers[::-1]),
+        "that is what the last layer sees of the layer before it. Go on to the input.": (
+            lambda layers: layers[-1][0]
+        ),
+    },
+)
+
+
+def _interval(index: int, layers: Sequence[tuple[int, int, int]]) -> tuple[int, int]:
+    field = arithmetic.receptive_field(arithmetic.Layer(*layer) for layer in layers)
+    first = field.start + index * field.jump
+    return first, first + field.size - 1
+
+
+def _back(index: int, layers: Sequence[tuple[int, int, int]], rule: Callable) -> tuple[int, int]:
+    """Go back from an output pixel to the input, by a rule for one layer."""
+    first = last = index
+    for k, s, p in reversed(layers):
+        first, last = rule(first, last, k, s, p)
+    return first, last
+
+
+check_field_interval = Check(
+    task="f(index, layers) -> (first, last), the input pixels that an output pixel sees",
+    right=_interval,
+    settings=[
+        (2, [(3, 1, 0)]),
+        (0, [(3, 1, 1)]),
+        (3, [(3, 2, 1), (4, 1, 0)]),
+        (5, [(5, 3, 2), (3, 2, 1), (2, 2, 0)]),
+        (1, [(7, 2, 3), (3, 2, 1), (3, 1, 1), (2, 3, 0)]),
+    ],
+    tested="from one layer to four, inside the picture and over its edge",
+    diagnoses={
+        "the padding is forgotten. It moves the field towards the beginning.": (
+            lambda i, layers: _back(i, layers, lambda a, b, k, s, p: (a * s, b * s + k - 1))
+        ),
+        "the padding has the wrong sign. The padded input begins *before* pixel 0.": (
+            lambda i, layers: _back(i, layers, lambda a, b, k, s, p: (a * s + p, b * s + p + k - 1))
+        ),
+        "the padding is counted in pixels of the wrong layer. Multiply by the stride, and then "
+        "subtract it.": lambda i, layers: _back(
+            i, layers, lambda a, b, k, s, p: ((a - p) * s, (b - p) * s + k - 1)
+        ),
+        "the strides are forgotten. Output i of a layer begins at its input i * stride.": (
+            lambda i, layers: _back(i, layers, lambda a, b, k, s, p: (a - p, b - p + k - 1))
+        ),
+        "each layer adds kernel_size - 1 to `last`, not kernel_size.": (
+            lambda i, layers: _back(i, layers, lambda a, b, k, s, p: (a * s - p, b * s - p + k))
+        ),
+        "`last` is one too far. It is the last pixel that is seen, not the one after it.": (
+            lambda i, layers: np.add(_interval(i, layers), (0, 1))
+        ),
+        "you stopped at the picture's edge. A field may begin in the padding, at a negative "
+        "number.": lambda i, layers: np.maximum(_interval(i, layers), 0),
+        WRONG_ORDER: lambda i, layers: _interval(i, layers[::-1]),
+        "you returned the field's size. Return its last pixel.": (
+            lambda i, layers: (_interval(i, layers)[0], -np.subtract(*_interval(i, layers)) + 1)
+        ),
+    },
+)
