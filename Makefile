@@ -4,11 +4,12 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+OLD    := $(VENV)/ipywidgets7
 SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export CNNLIB_PROFILE ?= short
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve test notebooks full lint lock clean chromium
+.PHONY: help book serve test colab notebooks full lint lock clean chromium
 
 help:           ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +23,17 @@ $(READY): requirements.txt pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
+# A second, small one with the ipywidgets of Colab. Its notebook server and torch are not needed.
+$(OLD)/.ready: requirements.txt
+	@echo "Setting up $(OLD), a minute the first time ..."
+	@$(PYTHON) -m venv $(OLD)
+	@grep -Ev '^(-e|ipywidgets)' requirements.txt > $(OLD)/constraints.txt
+	@$(OLD)/bin/pip install --quiet --disable-pip-version-check --constraint $(OLD)/constraints.txt \
+	  ipykernel ipython-genutils numpy pillow psygnal pytest scikit-image typing-extensions
+	@$(OLD)/bin/pip install --quiet --disable-pip-version-check --constraint $(OLD)/constraints.txt \
+	  --no-deps anywidget ipywidgets==7.7.1
+	@touch $@
+
 book: $(READY)  ## run every notebook and build the book
 	@rm -rf _build
 	$(BIN)/jupyter-book build . -W -n --keep-going
@@ -31,12 +43,16 @@ serve: $(READY) ## show the built book at http://127.0.0.1:8000
 	@test -f _build/html/index.html || $(MAKE) book
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
 
-test: $(READY) chromium ## run every check: about ten minutes on two cores
+test: $(READY) chromium ## run every check: about twenty minutes on two cores
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -m "not browser"
+	@$(MAKE) --no-print-directory colab
 	$(BIN)/pytest -q --nbval --nbval-current-env --nbval-cell-timeout=1800 book
 	@$(MAKE) --no-print-directory book
 	$(BIN)/pytest -m browser
+
+colab: $(OLD)/.ready ## run the widgets' Python side under Colab's ipywidgets
+	$(OLD)/bin/python -m pytest -q -p no:cacheprovider tests/test_ipywidgets.py
 
 notebooks: $(READY) ## run every notebook and refresh its committed text outputs
 	$(BIN)/python tools/stamp.py

@@ -170,7 +170,8 @@ def _inline(text: str, alt: str) -> str:
         "height": f"{height:.0f}",
         "role": "img",
         "aria-label": alt,
-        "style": "display: block; margin: auto; max-width: 100%; height: auto; "
+        "style": f"--width: {width:.0f}px; display: block; margin: auto; max-width: 100%; "
+        "height: auto; "
         "stroke-linejoin: round; font-variant-numeric: tabular-nums; "
         "font-family: var(--pst-font-family-base, system-ui, sans-serif)",
     }

@@ -3,29 +3,43 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import re
+import shutil
+import subprocess
 import sys
+from base64 import b64decode, b64encode
+from io import BytesIO
 from pathlib import Path
 
+import nbformat
+import numpy as np
 import pytest
 import yaml
+from PIL import Image
+
+from benchmarks import page_weight, widget_appearance
+from benchmarks.pages import documents
 
 ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "_build" / "html"
 WIDTHS = [360, 768, 1024, 1440]
 
 
-def documents(node) -> list[str]:
-    """Return every page that a table of contents names, in order."""
-    if isinstance(node, list):
-        return [name for child in node for name in documents(child)]
-    own = [node[key] for key in ("root", "file") if key in node]
-    return own + [
-        name for key in ("parts", "chapters", "sections") for name in documents(node.get(key, []))
-    ]
-
-
 PAGES = documents(yaml.safe_load((ROOT / "_toc.yml").read_text()))
-WITH_EXPLORER = ["book/intro", "book/02_convolution"]
+
+
+def code(name: str) -> str:
+    """Return the code of a page's notebook; none where the page is no notebook."""
+    path = ROOT / f"{name}.ipynb"
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"] if path.exists() else []
+    return "\n".join("".join(each["source"]) for each in cells if each["cell_type"] == "code")
+
+
+CODE = {name: code(name) for name in PAGES}
+WITH_WIDGET = [name for name in PAGES if "cnnlib.widgets" in CODE[name]]
+WITH_EXPLORER = [name for name in PAGES if "ConvolutionExplorer(" in CODE[name]]
+WITH_JSLINK = [name for name in PAGES if "jslink(" in CODE[name]]
 
 
 def load_extension():
@@ -177,11 +191,53 @@ def test_explorer_is_alive(visit, name):
     no_trouble(page)
 
 
+# Everything in a widget that a reader can set, as it stands.
+SETTINGS = """(widget) => [...widget.querySelectorAll("input, select")]
+  .filter((field) => field.type !== "text" || !field.readOnly)
+  .map((field) => field.type === "radio" || field.type === "checkbox"
+    ? field.checked : field.value)"""
+
+
+def living(page):
+    """Return the living widgets of a page, drawn."""
+    views = page.locator('script[type$="widget-view+json"]').count()
+    page.wait_for_function(
+        "(views) => document.querySelectorAll('.live-widget').length === views", arg=views
+    )
+    return page.locator(".live-widget .cnn-widget")
+
+
+def nudge(page, widget) -> None:
+    """Move the first slider of a widget by a step, by keyboard."""
+    slider = widget.locator("input[type=range]:enabled").first
+    slider.scroll_into_view_if_needed()
+    at_the_end = slider.evaluate("(e) => e.value === e.max")
+    slider.press("ArrowLeft" if at_the_end else "ArrowRight")
+    page.wait_for_timeout(100)
+
+
 @pytest.mark.browser
-@pytest.mark.parametrize("name", WITH_EXPLORER)
+@pytest.mark.parametrize("name", WITH_WIDGET)
+def test_every_widget_is_alive(visit, name):
+    page = visit(name)
+    widgets = living(page)
+    assert widgets.count() > 0
+    assert page.locator(".live-widget .lw-alert").count() == 0
+    for widget in widgets.all():
+        assert widget.bounding_box()["height"] > 200
+        before = widget.evaluate("(e) => e.textContent"), widget.evaluate(SETTINGS)
+        nudge(page, widget)
+        after = widget.evaluate("(e) => e.textContent"), widget.evaluate(SETTINGS)
+        assert before != after
+    no_trouble(page)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", WITH_WIDGET)
 def test_widget_follows_the_theme(visit, name):
     page = visit(name)
-    colour = "getComputedStyle(document.querySelector('.cnn-widget')).color"
+    colour = "getComputedStyle(document.querySelector('.live-widget .cnn-widget')).color"
+    living(page).first.wait_for()
     seen = {}
     for _ in range(3):
         page.locator(".theme-switch-button").first.click()
@@ -191,24 +247,135 @@ def test_widget_follows_the_theme(visit, name):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", WITH_EXPLORER)
+@pytest.mark.parametrize("name", WITH_WIDGET)
 def test_without_scripts_a_widget_is_a_picture(visit, name):
     page = visit(name, java_script_enabled=False)
-    still = page.locator("[data-widget-fallback]").first
-    assert still.is_visible()
-    assert still.locator("svg, table, img").first.is_visible()
+    stills = page.locator("[data-widget-fallback]")
+    assert stills.count() == page.locator('script[type$="widget-view+json"]').count() > 0
+    for still in stills.all():
+        assert still.is_visible()
+        assert still.locator("svg, table, img").first.is_visible()
+        assert still.bounding_box()["height"] > 150
+        figure = page.locator("figure", has=still)
+        if figure.count():
+            assert figure.locator("figcaption").is_visible()
     assert page.locator("article h1").first.is_visible()
     assert not page.locator(".search-button-field").first.is_visible()
     assert page.trouble.foreign == []
+    assert page.trouble.failed == []
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", WITH_EXPLORER)
+@pytest.mark.parametrize("name", WITH_WIDGET)
 def test_with_scripts_the_still_picture_steps_back(visit, name):
     page = visit(name)
-    page.locator(".cnn-explorer").first.wait_for()
+    living(page).first.wait_for()
     for still in page.locator("[data-widget-fallback]").all():
         assert not still.is_visible()
+
+
+# Digits that their cell cuts off, letters too small to read, words that leave their button.
+CLIPPED = """() => [...document.querySelectorAll(".live-widget .cnn-widget *")].filter((e) => {
+  if (!e.checkVisibility({ checkVisibilityCSS: true })) return false;
+  if (e.closest(".cnn-hidden, thead, th")) return false;
+  if (parseFloat(getComputedStyle(e).fontSize) < 12 && e.innerText?.trim()) return true;
+  if (e.matches("td input")) return e.scrollWidth > e.clientWidth + 1;
+  if (!e.matches("td, button, output, label, legend") || !e.firstChild) return false;
+  const range = document.createRange();
+  range.selectNodeContents(e);
+  const [text, box] = [range.getBoundingClientRect(), e.getBoundingClientRect()];
+  return text.width > box.width + 1 && !e.matches(".cnn-segments label");
+}).map((e) => e.outerHTML.slice(0, 160))"""
+
+# Controls of a widget that lie on one another.
+COLLISIONS = """() => [...document.querySelectorAll(".live-widget .cnn-widget")].flatMap((root) => {
+  const controls = [...root.querySelectorAll("button, select, output, input, .cnn-label")]
+    .filter((e) => e.checkVisibility({ checkVisibilityCSS: true })
+      && !e.matches(".cnn-segments input") && !e.closest(".cnn-hidden, .cnn-grid"));
+  const box = new Map(controls.map((e) => [e, e.getBoundingClientRect()]));
+  return controls.flatMap((a, i) => controls.slice(i + 1).filter((b) => {
+    if (a.contains(b) || b.contains(a)) return false;
+    const [p, q] = [box.get(a), box.get(b)];
+    return Math.min(p.right, q.right) - Math.max(p.left, q.left) > 1
+      && Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top) > 1;
+  }).map((b) => `${a.outerHTML.slice(0, 90)} / ${b.outerHTML.slice(0, 90)}`));
+})"""
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", WITH_WIDGET)
+def test_widgets_fit(visit, name, width):
+    page = visit(name, width=width)
+    living(page).first.wait_for()
+    assert page.evaluate(CLIPPED) == []
+    assert page.evaluate(COLLISIONS) == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [360, 1440])
+@pytest.mark.parametrize("name", WITH_WIDGET)
+def test_living_widgets_take_the_room_of_the_still_ones(visit, name, width):
+    places = """() => [...document.querySelectorAll("article :is(h2, h3, figcaption), footer")]
+      .map((e) => Math.round(e.getBoundingClientRect().bottom + scrollY))"""
+    page = visit(name, width=width)
+    living(page).first.wait_for()
+    alive = page.evaluate(places)
+    page.evaluate("""() => {
+      for (const live of document.querySelectorAll(".live-widget")) live.hidden = true;
+      for (const still of document.querySelectorAll("[data-widget-fallback]")) still.hidden = false;
+    }""")
+    assert page.evaluate(places) == pytest.approx(alive, abs=2)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", WITH_WIDGET)
+def test_a_shared_link_brings_every_widget_back(visit, name):
+    page = visit(name)
+    widgets = living(page)
+    for i in range(widgets.count()):
+        widget = widgets.nth(i)
+        nudge(page, widget)
+        wanted = widget.evaluate(SETTINGS)
+        widget.get_by_role("button", name="Copy a link").click()
+        page.wait_for_function("location.hash.length > 5")
+        other = visit(name, anchor=page.evaluate("location.hash"))
+        restored = living(other).nth(i)
+        restored.get_by_text("Set as the link says.").wait_for()
+        assert restored.evaluate(SETTINGS) == wanted
+        assert -10 < restored.bounding_box()["y"] < 250
+        no_trouble(other)
+        other.close()
+        page.evaluate("history.replaceState(null, '', location.pathname)")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", WITH_JSLINK)
+def test_sliders_joined_by_jslink_move_the_explorer(visit, name):
+    page = visit(name)
+    box = page.locator(".live-widget .lw-box").filter(has=page.locator(".cnn-explorer")).first
+    for control in box.locator(".lw-control input[type=range]").all():
+        formula = box.locator(".cnn-formula-numbers").first
+        before = formula.inner_text()
+        control.press("ArrowRight")
+        page.wait_for_timeout(100)
+        assert formula.inner_text() != before
+    no_trouble(page)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", WITH_WIDGET)
+def test_a_widget_comes_soon_and_nothing_jumps(browser, serve, name):
+    seen = widget_appearance.appearance(browser, f"{serve(HTML)}/{name}.html", width=360)
+    assert seen["shift"] < widget_appearance.LIMIT_SHIFT, seen["moved"]
+    assert seen["wait_ms"] < 5 * widget_appearance.LIMIT_MS  # the machine may be busy
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_light(page, serve, name):
+    weight = page_weight.weigh(HTML, page_weight.requested(page, serve(HTML), name))
+    assert weight["bytes"] < page_weight.LIMIT, weight["largest"]
 
 
 @pytest.mark.browser
@@ -308,6 +475,126 @@ def test_an_unknown_widget_is_named():
     state = {str(i): {"model_name": name} for i, name in enumerate(names)}
     assert seeing.unknown_kinds(state, {"AnyModel"}) == ["PlayModel"]
     assert seeing.unknown_kinds(state, {"AnyModel", "PlayModel"}) == []
+
+
+def test_what_widgets_share_goes_into_files():
+    seeing = load_extension()
+    files = {}
+
+    def keep(name, ending, content):
+        files[f"{name}.{ending}"] = content
+        return f"../_static/{name}.{ending}"
+
+    photo = "data:image/png;base64," + "iVBORw0K" * 400
+    traits = {"_anywidget_id": "cnnlib.widgets.Lab", "_esm": "export\n", "_css": "p {}", "size": 3}
+    state = {name: {"state": traits | {"photo": photo}} for name in "ab"}
+    modules, styles = seeing.lighten(state, keep)
+    assert (modules, styles) == ({"../_static/lab.js"}, {"../_static/lab.css"})
+    assert files["lab.js"] == b"export\n"
+    assert files["picture.png"].startswith(b"\x89PNG")
+    for model in state.values():
+        assert model["state"] == {
+            "_anywidget_id": "cnnlib.widgets.Lab",
+            "_esm": "../_static/lab.js",
+            "size": 3,
+            "photo": "../_static/picture.png",
+        }
+    assert seeing.lighten(state, keep) == (set(), set())  # once is enough
+
+
+def test_a_picture_in_a_drawing_is_lighter_and_the_same():
+    seeing = load_extension()
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 40, 1), np.uint8).repeat(4, axis=2)
+    pixels[..., 3] = 255
+    buffer = BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    drawn = f'<image href="data:image/png;base64,\n{b64encode(buffer.getvalue()).decode()}\n"/>'
+    lighter = seeing.EMBEDDED.sub(seeing.as_webp, drawn)
+    address = re.fullmatch('<image href="data:image/webp;base64,([^"]+)"/>', lighter)[1]
+    assert len(lighter) < 0.8 * len(drawn)
+    with Image.open(BytesIO(b64decode(address))) as picture:
+        np.testing.assert_array_equal(picture.convert("RGBA"), pixels)
+
+
+def test_the_name_of_a_kept_file_changes_with_its_content(tmp_path):
+    seeing = load_extension()
+    names = [seeing.keep_file(tmp_path, "lab", "js", text) for text in (b"a", b"b", b"a")]
+    assert names[0] == names[2] != names[1]
+    assert (tmp_path / names[1]).read_bytes() == b"b"
+    assert re.fullmatch(r"lab-[0-9a-f]{12}\.js", names[0])
+
+
+# A box of two sliders and an explorer, as chapter 3 shows it, and a widget that no page can draw.
+BOXED = """\
+from ipywidgets import IntSlider, VBox, jslink
+
+from cnnlib.widgets import ConvolutionExplorer
+
+explorer = ConvolutionExplorer(kernel=[[1, 2], [3, 4]], stride=3)
+step, frame = IntSlider(3, 1, 4, description="Step"), IntSlider(0, 0, 6, description="Frame")
+jslink((step, "value"), (explorer, "stride"))
+jslink((frame, "value"), (explorer, "padding"))
+VBox([step, frame, explorer])"""
+UNKNOWN = "import ipywidgets\n\nipywidgets.Play()"
+
+
+@pytest.fixture(scope="module")
+def little_book(tmp_path_factory):
+    """Build a little book of two notebooks; return its folder and what the build said."""
+    folder = tmp_path_factory.mktemp("little")
+    (folder / "book").mkdir()
+    shutil.copy(ROOT / "_config.yml", folder)
+    for name in ("_static", "_ext", "_templates"):
+        shutil.copytree(ROOT / "book" / name, folder / "book" / name)
+    shutil.copy(ROOT / "book" / "references.bib", folder / "book")
+    for name, source in (("boxed", BOXED), ("unknown", UNKNOWN)):
+        cells = [nbformat.v4.new_markdown_cell(f"# {name}"), nbformat.v4.new_code_cell(source)]
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        book = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+        nbformat.write(book, folder / "book" / f"{name}.ipynb")
+    contents = {"format": "jb-book", "root": "book/boxed", "chapters": [{"file": "book/unknown"}]}
+    (folder / "_toc.yml").write_text(yaml.safe_dump(contents))
+    build = subprocess.run(
+        [Path(sys.executable).parent / "jupyter-book", "build", ".", "-W", "-n", "--keep-going"],
+        cwd=folder, capture_output=True, text=True,
+    )  # fmt: skip
+    return folder / "_build" / "html", build
+
+
+@pytest.mark.slow
+def test_the_build_fails_for_a_widget_that_no_page_can_draw_and_names_it(little_book):
+    _, build = little_book
+    assert build.returncode != 0
+    said = build.stdout + build.stderr
+    assert re.search(r"unknown.*static-widgets\.js does not know the widget PlayModel", said)
+    assert "boxed" not in "".join(line for line in said.splitlines() if "does not know" in line)
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_box_has_a_still_form_in_the_measures_of_the_living_one(
+    little_book, new_page, serve, width
+):
+    address = serve(little_book[0]) + "/book/boxed.html"
+    still_page = new_page(width, java_script_enabled=False)
+    still_page.goto(address)
+    still = still_page.locator("[data-widget-fallback]")
+    assert still.is_visible()
+    assert "Step 3" in still.inner_text()
+    assert "Output row 2, column 2: the sum is" in still.inner_text()
+    page = new_page(width)
+    page.route("**/static-widgets.js*", lambda route: route.abort())
+    page.goto(address)
+    height = page.locator("[data-widget-fallback]").bounding_box()["height"]
+    page.unroute_all()
+    page.reload()
+    page.locator(".live-widget .cnn-explorer").wait_for()
+    assert page.locator(".live-widget").bounding_box()["height"] == pytest.approx(height, abs=2)
+    page.get_by_label("Step", exact=True).press("ArrowRight")
+    page.get_by_label("Frame", exact=True).press("ArrowRight")
+    words = page.locator(".live-widget .cnn-formula-numbers").first.inner_text()
+    assert words == "4 = ⌊(12 + 2 × 1 − 1 × (2 − 1) − 1) / 4⌋ + 1"
 
 
 def test_icons_in_use_are_found():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import re
@@ -92,7 +93,7 @@ def test_is_small_and_lists_its_kinds():
     source = widget_page.HOST.read_text(encoding="utf-8")
     kinds = json.loads(re.search(r"^const KINDS = (\[.*\]);$", source, re.MULTILINE)[1])
     assert {"AnyModel", "IntSliderModel", "LinkModel", "HTMLModel"} <= set(kinds)
-    assert len(gzip.compress(source.encode(), 9)) < 4608
+    assert len(gzip.compress(source.encode(), 9)) < 5120
     assert "import " not in re.sub(r"//.*|/\*[\s\S]*?\*/", "", source).replace("import(", "")
 
 
@@ -276,6 +277,44 @@ def test_a_view_without_state_says_so(show):
     body = widget_page.script("view", {"model_id": "nowhere"}) + widget_page.view(counter)
     page = show(body=body + widget_page.state(counter))
     assert "no state" in page.get_by_role("alert").text_content()
+
+
+class Framed(anywidget.AnyWidget):
+    _esm = """export default { render({ model, el }) {
+      const alt = model.get("word");
+      el.append(Object.assign(document.createElement("img"), { src: model.get("photo"), alt }));
+    } };"""
+    photo = traitlets.Unicode().tag(sync=True)
+    word = traitlets.Unicode("a/b.png is a name").tag(sync=True)
+
+
+def test_a_module_and_a_picture_may_be_files(show, tmp_path):
+    png = base64.b64decode(
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+    )
+    (tmp_path / "_static").mkdir()
+    (tmp_path / "_static" / "framed-1a2b.js").write_text(Framed._esm)
+    (tmp_path / "_static" / "picture-3c4d.png").write_bytes(png)
+    frames = [Framed(photo="./_static/picture-3c4d.png") for _ in range(2)]
+    states = widget_page.state(*frames).replace(
+        json.dumps(Framed._esm), json.dumps("./_static/framed-1a2b.js")
+    )
+    assert states.count("framed-1a2b.js") == 2
+    page = show(body="".join(map(widget_page.view, frames)) + states)
+    image = page.get_by_alt_text("a/b.png is a name").last
+    assert image.get_attribute("src") == "data:image/png;base64," + base64.b64encode(png).decode()
+    assert image.evaluate("e => e.decode().then(() => e.naturalWidth)") == 1
+
+
+def test_a_module_whose_file_is_not_there_says_so(page, serve, tmp_path):
+    widget, counter = FromFunction(), Counter()
+    states = widget_page.state(widget, counter)
+    states = states.replace(json.dumps(FromFunction._esm), json.dumps("./_static/gone.js"))
+    body = widget_page.view(widget, "<p>still</p>") + widget_page.view(counter) + states
+    page.goto(serve(widget_page.write(tmp_path, body)))
+    page.get_by_role("button", name="count").wait_for()
+    assert "module" in page.get_by_role("alert").text_content()
+    assert page.get_by_text("still").is_visible()
 
 
 def test_binary_traits_are_decoded(show):

@@ -637,6 +637,207 @@ def test_two_views_share_their_state(new_page, serve, tmp_path):
     assert "column 6:" in sums[0]
 
 
+# --- Links to a state ---
+
+
+def link_text(values: dict) -> str:
+    """Write values as share.js does, by Python's own encoder."""
+    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+
+
+def share_status(page, index: int = 0) -> str:
+    return page.locator(".live-widget .cnn-share-status").nth(index).text_content()
+
+
+def shown(page) -> dict:
+    """Return everything that a link must bring back, as the living widget shows it."""
+    return {
+        "grids": {role: grid(page, role) for role in ("input", "kernel", "output")},
+        "sum": page.locator(".live-widget .cnn-sum").text_content(),
+        "formula": page.locator(".live-widget .cnn-formula").text_content(),
+        "operation": page.get_by_label("Convolution", exact=True).is_checked(),
+        "same": page.get_by_label("same", exact=True).is_checked(),
+    }
+
+
+@pytest.mark.browser
+def test_a_link_brings_the_state_back(explore, new_page):
+    page = explore()
+    page.get_by_role("combobox", name="Kernel").select_option("Gaussian blur")
+    slide(page, "Dilation", 2)
+    page.get_by_label("same", exact=True).check()
+    page.get_by_label("Convolution", exact=True).check()
+    page.get_by_label("kernel, row 2, column 3").fill("-1/3")
+    press(page, "One step on")
+    before = page.url
+    assert "#" not in before
+    wanted = shown(page)
+    press(page, "Copy a link")
+    page.wait_for_function("location.hash")
+    assert re.fullmatch(r"#conv=[\w-]+", page.url.removeprefix(before))
+    other = new_page()
+    other.goto(page.url)
+    other.locator(".live-widget .cnn-explorer").wait_for()
+    assert shown(other) == wanted
+    assert share_status(other) == "Set as the link says."
+    press(other, "Reset")
+    assert grid(other, "kernel") == [["−1", "0", "1"]] * 3  # the page's own
+    assert not other.trouble
+
+
+@pytest.mark.browser
+def test_a_link_holds_only_what_differs(explore):
+    page = explore()
+    slide(page, "Stride", 2)
+    press(page, "Copy a link")
+    page.wait_for_function("location.hash")
+    text = page.url.split("#conv=")[1]
+    assert json.loads(base64.urlsafe_b64decode(text + "==")) == {"stride": 2}
+
+
+@pytest.mark.browser
+def test_a_link_opened_on_the_open_page_starts_from_the_pages_own_state(explore):
+    page = explore()
+    slide(page, "Padding", 3)
+    for text in (link_text({"stride": 2}), link_text({"stride": 2}) + "."):  # and a full stop
+        page.evaluate("(text) => { location.hash = `conv=${text}`; }", text)
+        page.wait_for_function("document.querySelector('.cnn-share-status').textContent")
+        assert page.get_by_label("Stride", exact=True).input_value() == "2"
+        assert page.get_by_label("Padding", exact=True).input_value() == "0"
+        slide(page, "Stride", 1)
+
+
+UNREADABLE = {
+    "nothing": "",
+    "no base64": "%%%",
+    "no text": "____",
+    "no JSON": base64.urlsafe_b64encode(b"stride=2").decode().rstrip("="),
+    "a list": link_text([2]),
+    "nobody": link_text(None),
+    "too large": link_text({"stride": 5}),
+    "a fraction": link_text({"stride": 1.5}),
+    "text for a number": link_text({"stride": "2"}),
+    "NaN": base64.urlsafe_b64encode(b'{"stride": NaN}').decode().rstrip("="),
+    "infinite": base64.urlsafe_b64encode(b'{"kernel": [[1e999]]}').decode().rstrip("="),
+    "a huge grid": link_text({"input": [[1] * 40] * 40}),
+    "a huge text": link_text({"input": "1" * 100_000}),
+    "ragged": link_text({"kernel": [[1, 2], [3]]}),
+    "texts in a grid": link_text({"kernel": [["<img src=x onerror=alert(1)>"]]}),
+    "no rows": link_text({"kernel": [1, 2]}),
+    "a number out of range": link_text({"kernel": [[1e6]]}),
+    "an unknown mode": link_text({"mode": "constructor"}),
+    "no place": link_text({"row": -1}),
+    "a truth": link_text({"flip": 1}),
+    "another explorer": "2." + link_text({"stride": 2}),
+    "explorer nought": "0." + link_text({"stride": 2}),
+}
+
+
+@pytest.mark.browser
+def test_a_link_that_cannot_be_read_changes_nothing_and_says_so(explore):
+    page = explore()
+    before = shown(page)
+    for kind, text in UNREADABLE.items():
+        page.evaluate("(text) => { location.hash = `conv=${text}`; }", text)
+        page.wait_for_function("document.querySelector('.cnn-share-status').textContent")
+        assert share_status(page) == "The link could not be read.", kind
+        assert shown(page) == before, kind
+        page.evaluate("document.querySelector('.cnn-share-status').textContent = ''")
+
+
+@pytest.mark.browser
+def test_a_link_with_names_of_prototypes_harms_nothing(explore):
+    page = explore()
+    text = '{"__proto__": {"stride": 3}, "constructor": 1, "playing": true, "limits": {}}'
+    text = base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    before = shown(page)
+    page.evaluate("(text) => { location.hash = `conv=${text}`; }", text)
+    page.wait_for_function("document.querySelector('.cnn-share-status').textContent")
+    assert shown(page) == before
+    assert page.evaluate("({}).stride") is None
+    assert page.get_by_role("button", name="Play", exact=True).count() == 1
+
+
+@pytest.mark.browser
+def test_a_number_says_which_explorer_of_the_page_a_link_means(new_page, serve, tmp_path):
+    explorers = [ConvolutionExplorer() for _ in range(3)]
+    views = [widget_page.view(e, e._repr_mimebundle_()[0]["text/html"]) for e in explorers]
+    boxed = ipywidgets.VBox([ipywidgets.HBox([explorers[1]])])  # drawn later than the others
+    views[1] = widget_page.view(boxed)
+    url = serve(widget_page.write(tmp_path, "".join(views) + widget_page.state(*explorers, boxed)))
+    page = new_page()
+    page.goto(f"{url}/#conv=2.{link_text({'stride': 3})}")
+    page.wait_for_function("document.querySelectorAll('.cnn-share-status').length === 3")
+    page.wait_for_function("scrollY > 500")
+    strides = page.get_by_label("Stride", exact=True)
+    assert [strides.nth(i).input_value() for i in range(3)] == ["1", "3", "1"]
+    top = page.locator(".live-widget .cnn-explorer").nth(1).bounding_box()["y"]
+    assert abs(top) < 30
+    page.get_by_role("button", name="Copy a link").nth(2).click()
+    page.wait_for_function("location.hash.startsWith('#conv=3.')")
+    page.get_by_role("button", name="Copy a link").first.click()
+    page.wait_for_function("!location.hash.includes('.')")
+    assert not page.trouble
+
+
+@pytest.mark.browser
+def test_a_link_goes_to_the_clipboard_or_else_into_a_field(explore):
+    page = explore(permissions=["clipboard-read", "clipboard-write"])
+    slide(page, "Stride", 3)
+    press(page, "Copy a link")
+    page.get_by_text("Link copied.").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")  # http
+    press(page, "Copy a link")
+    field = page.get_by_label("Link to what is set here")
+    field.wait_for()
+    assert field.input_value() == page.url
+    assert field.evaluate("e => [e.readOnly, e === document.activeElement]") == [True, True]
+    assert page.evaluate("getSelection().toString()") == page.url
+    assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+    page.keyboard.press("Tab")
+    assert not field.is_visible()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [360, 1440])
+def test_what_a_link_says_moves_nothing(explore, width):
+    page = explore(width=width, body="<p id='below'>Below</p>")
+    where = "document.getElementById('below').getBoundingClientRect().top + scrollY"
+    before = page.evaluate(where)
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    press(page, "Copy a link")
+    page.get_by_label("Link to what is set here").wait_for()
+    assert page.evaluate(where) == pytest.approx(before, abs=1)
+    page.evaluate("location.hash = 'conv=!'")
+    page.get_by_text("The link could not be read.").wait_for()
+    assert page.evaluate(where) == pytest.approx(before, abs=1)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.browser
+def test_outside_of_the_book_no_link_is_offered(module):
+    explorer = ConvolutionExplorer()
+    state = {name: value for name, value in explorer.get_state().items() if name[0] != "_"}
+    state.pop("layout")
+    module.evaluate(
+        """(state) => {
+          location.hash = "conv=eyJzdHJpZGUiOiAyfQ"; // {"stride": 2}
+          const model = {
+            get: (name) => state[name], set() {}, on() {}, off() {}, save_changes() {},
+          };
+          module.default.render({ model, el: document.body });
+        }""",
+        state,
+    )
+    assert module.locator(".cnn-explorer").count() == 1
+    assert not module.get_by_role("button", name="Copy a link").is_visible()
+    assert module.get_by_label("Stride", exact=True).input_value() == "1"
+
+
+# --- Languages and looks ---
+
+
 @pytest.mark.browser
 def test_an_unknown_language_reads_english(explore):
     assert explore(language="tlh-AQ").get_by_role("button", name="Play").count() == 1

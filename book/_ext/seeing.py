@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from collections.abc import Iterator
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from html import escape
+from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 from docutils import nodes
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
+from PIL import Image
 from sphinx.environment.collectors.toctree import TocTreeCollector
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
@@ -18,6 +23,7 @@ from sphinxcontrib.bibtex.plugin import register_plugin
 from sphinxcontrib.bibtex.style.referencing import BracketStyle
 from sphinxcontrib.bibtex.style.referencing.author_year import AuthorYearReferenceStyle
 
+from cnnlib import widgets
 from cnnlib.palette import css_variables
 
 logger = logging.getLogger(__name__)
@@ -109,6 +115,45 @@ def page_state(env, docname: str) -> dict:
     return json.loads(attributes["body"]).get("state", {})
 
 
+# A box of controls as the page host lays it out: what stands still there takes the same room.
+BOX = '<div style="display:flex;flex-flow:{flow};gap:.5rem 1rem"{more}>{body}</div>'
+
+
+def still_form(reference: str, state: dict) -> str:
+    """Return what stands for a saved widget where no script runs.
+
+    A widget of the book draws itself, a control says its name and value, a box holds such.
+
+    Parameters
+    ----------
+    reference : str
+        The widget's model id, or what refers to it.
+    state : dict
+        The page's widget state, by model id.
+    """
+    model = state[reference.removeprefix("IPY_MODEL_")]
+    traits = model["state"]
+    if "children" in traits:
+        body = "".join(still_form(child, state) for child in traits["children"])
+        flow = "column" if model["model_name"] == "VBoxModel" else "row wrap"
+        return BOX.format(flow=flow, more="", body=body)
+    if model["model_name"] == "AnyModel":
+        return f'<div style="flex:1 1 100%;min-width:0">{drawn_still(traits)}</div>'
+    choices = traits.get("_options_labels") or [traits.get("value", "")]
+    words = [traits.get("description", ""), choices[traits.get("index") or 0]]
+    return f"<div>{escape(' '.join(str(word) for word in words if word != ''))}</div>"
+
+
+def drawn_still(traits: dict) -> str:
+    """Return the still form of one of the book's widgets from its saved traits."""
+    kind = getattr(widgets, traits.get("_anywidget_id", "").rpartition(".")[2], None)
+    if kind is None:
+        return ""
+    widget = kind()
+    widget.set_state({name: traits[name] for name in traits if name[0] != "_" and name != "layout"})
+    return widget.still_html()
+
+
 def makes_widgets(notebook: Path) -> bool:
     """Tell whether a notebook's code uses the book's widgets."""
     if notebook.suffix != ".ipynb":
@@ -144,17 +189,104 @@ class KeepStill(SphinxPostTransform):
 
     def run(self, **kwargs) -> None:
         """Move the still form of each output into its live form."""
+        state = page_state(self.env, self.env.docname)
         for bundle in self.document.findall(nodes.container):
             if bundle.get("nb_element") != "mime_bundle":
                 continue
             forms = {form["mime_type"]: form for form in bundle.children}
-            if WIDGET_VIEW in forms and "text/html" in forms:
-                still = forms["text/html"].astext()
+            if WIDGET_VIEW in forms:
                 live = forms[WIDGET_VIEW]
+                still = self.still(forms.get("text/html"), live, state)
                 live.insert(0, nodes.raw("", '<div class="widget">', format="html"))
                 live += nodes.raw(
                     "", f"<div data-widget-fallback>{still}</div></div>", format="html"
                 )
+
+    def still(self, own: nodes.Node | None, live: nodes.Node, state: dict) -> str:
+        """Return a widget's own still form, or one made of the parts of a box."""
+        if own is not None:
+            still = own.astext()
+        else:
+            still = "".join(still_form(view, state) for view in widget_views(live) if view in state)
+        for style in {model["state"].get("_css") for model in state.values()} - {None}:
+            still = still.replace(f"<style>{style}</style>", "")  # it stands in the page's head
+        return still
+
+
+# --- What widgets share between pages ---------------------------------------------------------
+
+#: A picture in a data URL, if it is not tiny.
+PICTURE = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]{2000,})")
+
+
+def keep_file(folder: Path, name: str, ending: str, content: bytes) -> str:
+    """Write a file whose name changes with its content, so that browsers may keep it."""
+    digest = hashlib.sha256(content).hexdigest()[:12]
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}-{digest}.{ending}"
+    path.write_bytes(content)
+    return path.name
+
+
+def lighten(state: dict, keep: Callable[[str, str, bytes], str]) -> tuple[set[str], set[str]]:
+    """Move what is large and the same on many pages out of a page's widget state, into files.
+
+    Each instance of a widget repeats its whole module and style sheet, and often a photograph.
+
+    Parameters
+    ----------
+    state : dict
+        The page's widget state, by model id. Each module and each picture gives way to its file's
+        address, and each style sheet to nothing: it belongs in the page's head.
+    keep : callable
+        ``keep(name, ending, content)`` writes a file and returns its address.
+
+    Returns
+    -------
+    (set of str, set of str)
+        The addresses of the modules and of the style sheets.
+    """
+    modules, styles = set(), set()
+    for model in state.values():
+        traits = model["state"]
+        name = traits.get("_anywidget_id", "").rpartition(".")[2].lower() or "widget"
+        if "\n" in traits.get("_esm", ""):
+            traits["_esm"] = keep(name, "js", traits["_esm"].encode())
+            modules.add(traits["_esm"])
+        if traits.get("_css"):
+            styles.add(keep(name, "css", traits.pop("_css").encode()))
+        for trait, value in traits.items():
+            if isinstance(value, str) and PICTURE.fullmatch(value):
+                traits[trait] = picture_file(value, keep)
+    return modules, styles
+
+
+def picture_file(url: str, keep: Callable[[str, str, bytes], str]) -> str:
+    """Keep a picture that a data URL holds as a file; return its address."""
+    return keep("picture", "png", b64decode(url.partition(",")[2]))
+
+
+def share_widgets(app, pagename, templatename, context, doctree) -> None:
+    """Lighten a page by what its widgets share with others: modules, style sheets, pictures."""
+    scripts = getattr(app.env, "nb_metadata", {}).get(pagename, {}).get("js_files", {})
+    if "ipywidgets_state" not in scripts:
+        return
+    folder = Path(app.outdir) / "_static" / "widgets"
+
+    def keep(*file) -> str:
+        return context["pathto"](f"_static/widgets/{keep_file(folder, *file)}", 1)
+
+    path, attributes = scripts["ipywidgets_state"]
+    saved = json.loads(attributes["body"])
+    modules, styles = lighten(saved["state"], keep)
+    body = json.dumps(saved).replace("</script>", r"<\/script>")
+    scripts["ipywidgets_state"] = (path, attributes | {"body": body})
+    for style in sorted(styles):  # after the theme's and the book's own
+        app.add_css_file(f"widgets/{PurePosixPath(style).name}", priority=900)
+    preloads = (f'<link rel="modulepreload" href="{module}" />' for module in sorted(modules))
+    context["metatags"] = context.get("metatags", "") + "\n".join(preloads)
+    stills = context.get("body", "")
+    context["body"] = PICTURE.sub(lambda match: picture_file(match[0], keep), stills)
 
 
 # --- Pages ----------------------------------------------------------------------------------
@@ -222,12 +354,25 @@ def write_style(app, exception) -> None:
     (out / "_static" / "made.css").write_text(sheet, encoding="utf-8")
 
 
+#: A picture within a drawing, as matplotlib embeds one.
+EMBEDDED = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=\s]{700,})")
+
+
+def as_webp(match: re.Match) -> str:
+    """Return a picture's data URL as WebP, the same pixel for pixel and half as large."""
+    buffer = BytesIO()
+    with Image.open(BytesIO(b64decode(match[1]))) as picture:
+        picture.save(buffer, "WEBP", lossless=True, method=6, exact=True)
+    return "data:image/webp;base64," + b64encode(buffer.getvalue()).decode()
+
+
 def prepare_page(app, pagename, templatename, context, doctree) -> None:
     """Give the templates what they need, and mend what docutils writes."""
     context["without_icon_script"] = without_icon_script
     # A bibliography's roles: one is deprecated, the other wrong, since the list holds more.
     for role in (' role="doc-biblioentry"', ' role="list" class="citation-list"'):
         context["body"] = context.get("body", "").replace(role, "")
+    context["body"] = EMBEDDED.sub(as_webp, context.get("body", ""))
 
 
 def say_owner(app, exception) -> None:
@@ -245,7 +390,8 @@ def setup(app):
     app.add_css_file("made.css", priority=400)
     app.add_post_transform(KeepStill)
     app.connect("env-check-consistency", check_widgets)
-    app.connect("html-page-context", prepare_page)
+    app.connect("html-page-context", prepare_page)  # after what widgets share has gone into files
+    app.connect("html-page-context", share_widgets, priority=400)  # MyST-NB writes the state at 500
     app.connect("build-finished", write_style)
     app.connect("build-finished", say_owner)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

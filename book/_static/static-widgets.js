@@ -36,6 +36,11 @@ const STYLE = `
 
 // Models
 
+/** What a module may ask about the page: when all of its widgets are drawn. Only this host's models
+ * have it, by which a module knows that the address is the page's (`cnnlib`'s share.js). */
+let sayDrawn;
+const page = { drawn: new Promise((resolve) => (sayDrawn = resolve)) };
+
 /** @typedef {ReturnType<typeof createModel>} Model */
 
 /** Whether two values of traits are the same: numbers, texts, and lists and objects of them. */
@@ -51,6 +56,8 @@ function createModel(id, kind, state) {
   const model = {
     id,
     kind,
+    page,
+    keys: () => Object.keys(state),
     get: (name) => state[name],
     set(name, value) {
       if (typeof name === "object") return Object.entries(name).forEach((entry) => model.set(...entry));
@@ -124,13 +131,16 @@ function join(link) {
 /** @type {Map<string, Promise<any>>} */
 const modules = new Map(); // one import for each text, however many widgets share it
 const styles = new Set();
+const isFile = (value, ending) => typeof value === "string" && value.endsWith(ending) && /^[./]*[\w/-]+\.\w+$/.test(value);
 
-function importText(text) {
-  if (!modules.has(text)) {
-    const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
-    modules.set(text, import(url).finally(() => URL.revokeObjectURL(url)));
+/** A module from its text, or from the file into which the build has put it. */
+function importModule(source) {
+  if (isFile(source, ".js")) return import(new URL(source, document.baseURI));
+  if (!modules.has(source)) {
+    const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+    modules.set(source, import(url).finally(() => URL.revokeObjectURL(url)));
   }
-  return modules.get(text);
+  return modules.get(source);
 }
 
 function addStyle(text) {
@@ -139,9 +149,20 @@ function addStyle(text) {
   document.head.append(make("style", { textContent: text }));
 }
 
-/** Load an anywidget's module and let it prepare its model, once. */
+/** A picture's file, into which the build has put it, as the data URL that the trait held. */
+async function readPicture(address) {
+  const reader = new FileReader();
+  reader.readAsDataURL(await (await fetch(address)).blob());
+  await new Promise((resolve, reject) => Object.assign(reader, { onload: resolve, onerror: reject }));
+  return reader.result;
+}
+
+/** Load an anywidget's module and pictures, and let it prepare its model, once. */
 async function prepare(model) {
-  const { default: entry } = await importText(model.get("_esm"));
+  const loading = importModule(model.get("_esm"));
+  const pictures = model.keys().filter((name) => isFile(model.get(name), ".png"));
+  await Promise.all(pictures.map(async (name) => model.set(name, await readPicture(model.get(name)))));
+  const { default: entry } = await loading;
   addStyle(model.get("_css"));
   const widget = typeof entry === "function" ? await entry() : entry;
   await widget.initialize?.({ model });
@@ -307,4 +328,5 @@ addStyle(STYLE);
 for (const model of models.values()) if (model.kind === "AnyModel") prepared.set(model, prepare(model));
 for (const model of models.values()) if (/LinkModel$/.test(model.kind)) join(model);
 await Promise.allSettled(prepared.values()); // a module that fails, fails in its view
-scripts("view").forEach(mount);
+await Promise.all(scripts("view").map(mount));
+sayDrawn();

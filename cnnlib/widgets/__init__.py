@@ -6,6 +6,16 @@ A widget's traits are its whole state, so ``ipywidgets`` controls drive it by ``
 
 from __future__ import annotations
 
+from cnnlib.widgets.channel_explorer import ChannelExplorer
 from cnnlib.widgets.convolution import ConvolutionExplorer
+from cnnlib.widgets.kernel_lab import KernelLab
+from cnnlib.widgets.pooling_explorer import PoolingExplorer
+from cnnlib.widgets.receptive_field_explorer import ReceptiveFieldExplorer
 
-__all__ = ["ConvolutionExplorer"]
+__all__ = [
+    "ChannelExplorer",
+    "ConvolutionExplorer",
+    "KernelLab",
+    "PoolingExplorer",
+    "ReceptiveFieldExplorer",
+]

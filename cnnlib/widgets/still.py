@@ -24,7 +24,8 @@ DENOMINATORS = (2, 3, 4, 5, 6, 8, 9, 12, 16, 24, 25, 32, 64)
 HUES, STRENGTH = {"positive": (214, 96, 77), "negative": (67, 147, 195)}, 0.62
 
 Texts = list[list[str]]
-Looks = list[list[tuple[str, float]]]  # a kind of shade and its strength, from 0 to 1
+# A kind of shade, its strength from 0 to 1, and, where a cell is marked, the classes of its marks.
+Looks = list[list[tuple]]
 
 
 @dataclass(frozen=True)
@@ -285,21 +286,29 @@ def _header(scope: str, number: int) -> str:
     return f'<th scope="{scope}" role="{role}">{number}</th>'
 
 
-def _row(texts: list[str], looks: list[tuple[str, float]]) -> str:
+def _row(texts: list[str], looks: list[tuple]) -> str:
     return "".join(
         f'<td role="cell"{_style(*look)}>{text}</td>'
         for text, look in zip(texts, looks, strict=True)
     )
 
 
-def _style(kind: str, tone: float) -> str:
+def _style(kind: str, tone: float, marks: str = "") -> str:
+    name = f' class="{marks}"' if marks else ""
     if kind in HUES:
-        return ' style="background:rgba({}, {}, {}, {:.3f})"'.format(*HUES[kind], STRENGTH * tone)
+        return f'{name} style="background:{background(kind, tone)}"'
     if kind == "grey":
-        level = round(16 + 239 * tone)
-        ink = "#000" if level > 117 else "#fff"
-        return f' style="background:rgb({level}, {level}, {level});color:{ink}"'
-    return f' class="cnn-{kind}"'
+        ink = "#000" if round(16 + 239 * tone) > 117 else "#fff"
+        return f'{name} style="background:{background(kind, tone)};color:{ink}"'
+    return f' class="cnn-{kind} {marks}"' if marks else f' class="cnn-{kind}"'
+
+
+def background(kind: str, tone: float) -> str:
+    """Return a shade, "positive", "negative" or "grey" and its strength, as a CSS colour."""
+    if kind in HUES:
+        return "rgba({}, {}, {}, {:.3f})".format(*HUES[kind], STRENGTH * tone)
+    level = round(16 + 239 * tone)
+    return f"rgb({level}, {level}, {level})"
 
 
 # --- PNG --------------------------------------------------------------------------------------
@@ -383,8 +392,8 @@ def _frame_color(board: Board) -> str:
     return COLORS["output" if board.role == "output" else "kernel"][0]
 
 
-def _rgb(look: tuple[str, float]) -> tuple[int, ...]:
-    kind, tone = look
+def _rgb(look: tuple) -> tuple[int, ...]:
+    kind, tone = look[:2]
     if kind == "grey":
         return (round(16 + 239 * tone),) * 3
     return tuple(round(255 + STRENGTH * tone * (hue - 255)) for hue in HUES.get(kind, (255,) * 3))

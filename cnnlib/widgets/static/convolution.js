@@ -8,11 +8,14 @@ import STRINGS from "./convolution.json" with { type: "json" };
 import {
   button, choice, div, element, segments, setText, slider, template,
 } from "./elements.js";
-import { TRAITS, advance, clamp, sceneOf, set, startClock, togglePlay } from "./explorer_model.js";
+import {
+  TRAITS, acceptState, advance, clamp, sceneOf, set, startClock, togglePlay,
+} from "./explorer_model.js";
 import { Grid } from "./grid.js";
 import { aligned, decimal, exact, parse, short } from "./numbers.js";
 import { INPUTS, KERNELS, inputName, kernelName } from "./presets.js";
 import { shadesOf } from "./shades.js";
+import { share } from "./share.js";
 import { fill, words } from "./strings.js";
 
 const LIMIT = 999; // of a typed number: what a cell can show
@@ -45,6 +48,7 @@ class Explorer {
   remove() {
     clearTimeout(this.announcement);
     for (const name of TRAITS) this.model.off(`change:${name}`, this.onChange);
+    this.link.dispose();
     this.removed = true;
   }
 
@@ -148,8 +152,11 @@ class Explorer {
     });
     const reset = button(t.reset, () => set(model, this.initial), { icon: "reset" });
     const sliders = div("cnn-sliders", ...Object.values(this.sliders).map(({ root }) => root));
-    const ways = div("cnn-ways", this.modes.root, this.operation.root, reset);
-    this.settings = div("cnn-settings", sliders, ways);
+    const ways = div("cnn-ways", this.modes.root, this.operation.root);
+    const traits = TRAITS.filter((name) => name !== "playing");
+    const accept = (values) => acceptState(values, model.get("limits"));
+    this.link = share(model, "conv", { traits, accept }, t);
+    this.settings = div("cnn-settings", sliders, ways, div("cnn-end", reset, this.link.root));
   }
 
   // What the reader does

@@ -1,11 +1,13 @@
 // Small makers of HTML, shared by the widgets. Nothing is drawn twice: elements stay, text changes.
 
+// A page may run this module several times: once for each kind of widget, in Jupyter for each widget.
+const RUN = Math.random().toString(36).slice(2);
 let ids = 0;
 
 /** An id that no other element of the page has. */
 export function freshId(name) {
   ids += 1;
-  return `cnn-${name}-${ids}`;
+  return `cnn-${name}-${RUN}-${ids}`;
 }
 
 /**

@@ -1,6 +1,7 @@
 // What the convolution explorer's traits mean, and how they move. No page here, only a model.
 
 import { convolve } from "./arithmetic.js";
+import { isNumberGrid, isWhole } from "./share.js";
 
 /**
  * @typedef {object} Model what an anywidget module gets
@@ -9,6 +10,7 @@ import { convolve } from "./arithmetic.js";
  * @property {() => void} save_changes
  * @property {(event: string, callback: () => void) => void} on
  * @property {(event: string, callback: () => void) => void} off
+ * @property {{ drawn: Promise<void> }} [page] where the book's page host runs it: all are drawn
  */
 
 /** The traits that the reader sees and changes. */
@@ -16,6 +18,9 @@ export const TRAITS = [
   "input", "kernel", "stride", "padding", "mode", "dilation", "flip",
   "row", "column", "filled", "playing",
 ];
+
+const MODES = ["number", "valid", "same", "full"];
+const FARTHEST = 99; // a place that no output reaches; the explorer brings it back within its own
 
 const CALM_PACE = 2; // steps a second for a reader who asked for less motion
 
@@ -54,6 +59,21 @@ export function sceneOf(model) {
   return { ...scene, settings, row, column, pixel, filled: model.get("filled") };
 }
 
+/**
+ * The state to set from a link's values, which anybody may have written; null for what is not one.
+ * @param {Record<string, any>} values @param {Record<string, [number, number]>} limits
+ */
+export function acceptState(values, limits) {
+  const isPlace = (name) => isWhole(values[name], [0, FARTHEST]);
+  const isPossible =
+    ["input", "kernel"].every((name) => isNumberGrid(values[name], limits[name])) &&
+    ["stride", "padding", "dilation"].every((name) => isWhole(values[name], limits[name])) &&
+    ["row", "column"].every(isPlace) &&
+    ["flip", "filled"].every((name) => typeof values[name] === "boolean") &&
+    MODES.includes(values.mode);
+  return isPossible ? { ...values, playing: false } : null;
+}
+
 /** Set several traits, and send them to Python where there is one. */
 export function set(model, values) {
   for (const [name, value] of Object.entries(values)) model.set(name, value);
@@ -81,15 +101,16 @@ export function togglePlay(model) {
 
 /**
  * Move on while the model plays: one clock a model, however many views it has.
- * @param {Model} model @returns {() => void} stops the clock
+ * @param {Model} model @param {(model: Model, steps: number) => void} [move] what a step does
+ * @returns {() => void} stops the clock
  */
-export function startClock(model) {
+export function startClock(model, move = advance) {
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let timer = 0;
   const reset = () => {
     clearInterval(timer);
     const pace = calm.matches ? Math.min(model.get("speed"), CALM_PACE) : model.get("speed");
-    if (model.get("playing")) timer = setInterval(() => advance(model, 1), 1000 / pace);
+    if (model.get("playing")) timer = setInterval(() => move(model, 1), 1000 / pace);
   };
   model.on("change:playing", reset);
   model.on("change:speed", reset);

@@ -7,14 +7,19 @@
  */
 
 /**
- * Decode a picture, a data URL as a widget's trait holds it.
+ * Decode a picture, a PNG in a data URL as a widget's trait holds it.
+ *
+ * The pixels come back from a canvas. A browser that blurs what scripts read there (Tor does, and
+ * others by strict settings against fingerprinting) gives other numbers than the file holds.
  * @param {string} url @returns {Promise<Photo>}
  */
 export async function decode(url) {
-  const blob = await (await fetch(url)).blob();
+  const bytes = Uint8Array.from(atob(url.split(",")[1]), (letter) => letter.charCodeAt(0));
+  const blob = new Blob([bytes], { type: "image/png" }); // fetch(url) fails where a host forbids it
   const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none" });
   const { width, height } = bitmap;
-  const context = new OffscreenCanvas(width, height).getContext("2d");
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
+  const context = canvas.getContext("2d", { willReadFrequently: true });
   context.drawImage(bitmap, 0, 0);
   const { data } = context.getImageData(0, 0, width, height);
   const channel = (c) => Uint8ClampedArray.from({ length: width * height }, (_, i) => data[4 * i + c]);
@@ -23,15 +28,23 @@ export async function decode(url) {
   return { width, height, channels: isGrey ? [red] : [red, green, blue] };
 }
 
+/** @type {WeakMap<HTMLCanvasElement, ImageData>} what each canvas was painted from, to write again */
+const paintings = new WeakMap();
+
 /**
- * Paint pixels, `write(i)` giving the i-th as 0xAABBGGRR, as typed arrays keep them.
+ * Paint pixels, `write(i)` giving the i-th as 0xAABBGGRR, as typed arrays keep them. (That order is
+ * a little-endian machine's, as every one that browsers run on today.)
  * @param {HTMLCanvasElement} canvas @param {number} width @param {number} height
  * @param {(i: number) => number} write
  */
 export function paint(canvas, width, height, write) {
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d");
-  const image = context.createImageData(width, height);
+  let image = paintings.get(canvas);
+  if (image?.width !== width || image.height !== height) {
+    image = context.createImageData(width, height);
+    paintings.set(canvas, image);
+  }
   const pixels = new Uint32Array(image.data.buffer);
   for (let i = 0; i < pixels.length; i += 1) pixels[i] = write(i);
   context.putImageData(image, 0, 0);
@@ -39,3 +52,6 @@ export function paint(canvas, width, height, write) {
 
 /** A grey level from 0 to 255 as a pixel of `paint`. */
 export const grey = (level) => 0xff000000 | (level << 16) | (level << 8) | level;
+
+/** Three levels from 0 to 255 as a pixel of `paint`. */
+export const rgb = (red, green, blue) => 0xff000000 | (blue << 16) | (green << 8) | red;

@@ -51,6 +51,24 @@ export const KERNELS = {
   emboss: fixed([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]]),
 };
 
+/** Smooth along an edge and subtract across it: -1 0 1 for size 3, -1 -2 0 2 1 for size 5. */
+function sobel(size) {
+  const along = binomial(size);
+  const smooth = binomial(size - 2);
+  const across = along.map((_, i) => (smooth[i - 2] ?? 0) - (smooth[i] ?? 0));
+  return grid(size, size, (r, c) => along[r] * across[c]);
+}
+
+const transposed = (values) => grid(values[0].length, values.length, (r, c) => values[c][r]);
+
+/** Kernels for photographs: those that show on small grids, and more. */
+export const PHOTO_KERNELS = {
+  ...KERNELS,
+  sobelVertical: sobel,
+  sobelHorizontal: (size) => transposed(sobel(size)),
+  shift: fixed([[0, 0, 0], [0, 0, 1], [0, 0, 0]]),
+};
+
 /** Whether two grids hold the same numbers. */
 export function same(a, b) {
   if (a.length !== b.length || a[0].length !== b[0].length) return false;
@@ -68,9 +86,9 @@ export function inputName(input, photo) {
 
 /**
  * The name of the preset that a kernel is, or "custom".
- * @param {Grid} kernel
+ * @param {Grid} kernel @param {Record<string, (size: number) => Grid>} [presets]
  */
-export function kernelName(kernel) {
-  const isIt = (name) => same(KERNELS[name](kernel.length), kernel);
-  return Object.keys(KERNELS).find(isIt) ?? "custom";
+export function kernelName(kernel, presets = KERNELS) {
+  const isIt = (name) => same(presets[name](kernel.length), kernel);
+  return Object.keys(presets).find(isIt) ?? "custom";
 }

@@ -14,7 +14,7 @@ const BLACK_TEXT_ABOVE = 117;
 /** @typedef {{ fill: string, ink?: string }} Shade a background, and the colour of text on it */
 
 /** @param {number} level @returns {Shade} */
-function grey(level) {
+function greyShade(level) {
   const ink = level > BLACK_TEXT_ABOVE ? "#000" : "#fff";
   return { fill: `rgb(${level}, ${level}, ${level})`, ink };
 }
@@ -35,5 +35,5 @@ export function shadesOf(values, { signed = false } = {}) {
   const all = values.flat();
   const largest = Math.max(...all.map(Math.abs)) || 1;
   if (signed || all.some((value) => value < 0)) return (value) => signedShade(value / largest);
-  return (value) => grey(Math.round(DARKEST + (255 - DARKEST) * (value / largest)));
+  return (value) => greyShade(Math.round(DARKEST + (255 - DARKEST) * (value / largest)));
 }

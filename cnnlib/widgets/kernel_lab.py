@@ -1,0 +1,174 @@
+"""`KernelLab`: a photo, a kernel to pick or to edit, and the filtered photo at once."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from functools import lru_cache
+from io import BytesIO
+
+import numpy as np
+import traitlets
+
+from cnnlib.scratch import conv2d
+from cnnlib.widgets import base, kernel_still
+from cnnlib.widgets.convolution import VERTICAL_EDGE
+
+#: What a kernel may be: rows and columns, and the size of its numbers.
+LIMITS = {"kernel": [1, 5], "weight": base.LARGEST}
+#: What stands beyond the edge of the photo, and what `numpy.pad` calls it.
+EDGES = {"zero": "constant", "repeat": "edge"}
+SHOWS = ("auto", "photo", "signed", "magnitude")
+#: Where one looks first: at the rim of an eye of the cat.
+CAT_PLACE = (104, 89)
+
+
+class KernelLab(base.Widget):
+    """Filter a photo with a small kernel: pick one or type one, and look at any pixel's sum.
+
+    Every argument is a trait: it can be set later, observed, and joined to other widgets by
+    ``ipywidgets.link`` and ``jslink``. The trait ``photo`` holds the photo as a PNG in a data URL.
+
+    Parameters
+    ----------
+    photo : array_like of uint8, shape (H, W) or (H, W, 3), optional
+        Grey or coloured, at most 256 rows and columns. A coloured photo is filtered channel by
+        channel. The face of a cat, in grey, by default.
+    kernel : array_like, shape (kH, kW), optional
+        Numbers from -999 to 999; 1 to 5 rows and columns. A vertical edge by default.
+    flip : bool
+        False for correlation, as in deep learning; True for convolution proper, with the kernel
+        turned half round.
+    edges : {"zero", "repeat"}
+        What stands beyond the edge of the photo: zeros, as in a layer, or the nearest pixel again.
+        The output is as large as the photo.
+    show : {"auto", "photo", "signed", "magnitude"}
+        How the output's numbers become colours. "photo" cuts off what lies outside 0 to 255.
+        "signed" is blue where negative, white at 0, red where positive (of a coloured photo, one
+        channel). "magnitude" drops the signs. "auto" takes "signed" for a kernel with negative
+        numbers that add up to less than 1/2, "photo" for the others.
+    row, column : int, optional
+        The pixel whose sum is shown, from 0. The middle by default, or an eye of the cat.
+    channel : int
+        The channel of a coloured photo whose numbers are shown: 0 red, 1 green, 2 blue.
+
+    Raises
+    ------
+    ValueError
+        If the photo or the kernel is none, or a setting is out of range.
+    """
+
+    _esm = base.module("kernel_lab.js")
+    _css = base.style("widgets.css", "kernel_lab.css")
+
+    photo = traitlets.Unicode().tag(sync=True)
+    kernel = traitlets.List().tag(sync=True)
+    flip = traitlets.Bool(False).tag(sync=True)
+    edges = traitlets.Unicode("zero").tag(sync=True)
+    show = traitlets.Unicode("auto").tag(sync=True)
+    row = traitlets.Int(0).tag(sync=True)
+    column = traitlets.Int(0).tag(sync=True)
+    channel = traitlets.Int(0).tag(sync=True)
+    limits = traitlets.Dict().tag(sync=True)  # for the controls: what each one reaches
+
+    def __init__(self, photo=None, kernel=VERTICAL_EDGE, **traits):
+        pixels = base.cat_photo() if photo is None else np.asarray(photo)
+        url = base.photo_url("photo", pixels)
+        middle = [(size - 1) // 2 for size in pixels.shape[:2]]
+        row, column = CAT_PLACE if photo is None else middle
+        super().__init__(
+            photo=url,
+            kernel=base.number_grid("kernel", kernel, LIMITS["kernel"]),
+            limits=LIMITS,
+            **({"row": row, "column": column} | traits),
+        )
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """The photo: uint8, of shape (H, W) or (H, W, 3)."""
+        return read_photo(self.photo)
+
+    def filtered(self) -> np.ndarray:
+        """Return the photo filtered by the kernel: float64, of the photo's shape."""
+        channels = np.atleast_3d(self.padded()).transpose(2, 0, 1)
+        output = conv2d(channels[:, None].astype(float), self.applied()[None, None])[:, 0]
+        return output.transpose(1, 2, 0).reshape(self.pixels.shape)
+
+    def padded(self) -> np.ndarray:
+        """Return the photo with what stands beyond its edges."""
+        margins = [((size - 1) // 2, size // 2) for size in np.shape(self.kernel)]
+        margins += [(0, 0)] * (self.pixels.ndim - 2)
+        return np.pad(self.pixels, margins, EDGES[self.edges])
+
+    def applied(self) -> np.ndarray:
+        """Return the kernel as it meets the photo: turned half round for true convolution."""
+        kernel = np.array(self.kernel, float)
+        return kernel[::-1, ::-1] if self.flip else kernel
+
+    def still_html(self) -> str:
+        """Return the present state as HTML without a script."""
+        return kernel_still.html(self, self._css)
+
+    def still_png(self) -> bytes:
+        """Return photo, kernel and filtered photo, side by side."""
+        return kernel_still.png(self)
+
+    def __repr__(self) -> str:
+        shapes = "x".join(map(str, self.pixels.shape)), f"{len(self.kernel)}x{len(self.kernel[0])}"
+        return (
+            f"KernelLab(photo {shapes[0]}, kernel {shapes[1]}, flip={self.flip}, "
+            f"edges={self.edges!r}, show={self.show!r})"
+        )
+
+    @traitlets.validate("photo")
+    def _check_photo(self, proposal):
+        read_photo(proposal["value"])
+        return proposal["value"]
+
+    @traitlets.validate("kernel")
+    def _check_kernel(self, proposal):
+        return base.number_grid("kernel", proposal["value"], LIMITS["kernel"])
+
+    @traitlets.validate("edges", "show")
+    def _check_word(self, proposal):
+        name, value = proposal["trait"].name, proposal["value"]
+        choices = {"edges": tuple(EDGES), "show": SHOWS}[name]
+        if value not in choices:
+            raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+        return value
+
+    @traitlets.validate("row", "column", "channel")
+    def _check_place(self, proposal):
+        sizes = dict(
+            zip(("row", "column", "channel"), np.atleast_3d(self.pixels).shape, strict=True)
+        )
+        return base.within(proposal, {name: (0, size - 1) for name, size in sizes.items()})
+
+
+@lru_cache(8)
+def read_photo(url: str) -> np.ndarray:
+    """Return the pixels of a PNG in a data URL, as `base.photo_url` makes one.
+
+    Parameters
+    ----------
+    url : str
+        As the trait ``photo`` holds it.
+
+    Returns
+    -------
+    numpy.ndarray of uint8, shape (H, W) or (H, W, 3)
+
+    Raises
+    ------
+    ValueError
+        If it is no such picture.
+    """
+    from PIL import Image
+
+    try:
+        image = Image.open(BytesIO(b64decode(url.partition(",")[2])))
+        return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
+    except (ValueError, OSError) as error:
+        raise ValueError(
+            f"photo must be a PNG in a data URL, got {url[:40]!r}: make one with "
+            "cnnlib.widgets.base.photo_url, or give the array to KernelLab(photo=...)"
+        ) from error

@@ -1,0 +1,772 @@
+"""The receptive field explorer: its Python side, its arithmetic, its page."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+
+import ipywidgets
+import numpy as np
+import pytest
+import torch
+import widget_page
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
+
+from cnnlib.arithmetic import Layer, output_size, receptive_field
+from cnnlib.widgets import ReceptiveFieldExplorer, base, field_still
+from cnnlib.widgets.receptive_field_explorer import LIMITS, SETTINGS
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+STACKS = 2500
+VGG = [(3, 1, 1), (3, 1, 1), (2, 2), (3, 1, 1), (3, 1, 1), (2, 2)]
+
+
+# --- Python -----------------------------------------------------------------------------------
+
+
+def test_the_first_state_is_two_convolutions_on_the_cat():
+    explorer = ReceptiveFieldExplorer()
+    assert explorer.output_sizes == [32, 30, 28]
+    assert (explorer.row, explorer.column) == (13, 13)
+    assert explorer.field.size == 5
+    assert explorer.photo.startswith("data:image/png;base64,")
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [3, (2, 2), (3, 1, 1, 2)],
+        [{"kernel_size": 3}, (np.int64(2), 2), {"kernel_size": 3, "padding": 1, "dilation": 2}],
+        (Layer(3), [2, 2], Layer(3, 1, 1, 2)),
+    ],
+)
+def test_takes_layers_in_many_forms(layers):
+    explorer = ReceptiveFieldExplorer(layers)
+    assert [tuple(layer.values()) for layer in explorer.layers] == [
+        (3, 1, 0, 1),
+        (2, 2, 0, 1),
+        (3, 1, 1, 2),
+    ]
+    assert {type(value) for layer in explorer.layers for value in layer.values()} == {int}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"layers": []}, r"1 to 8 layers, such as .*, got \[\]"),
+        ({"layers": [3] * 9}, "1 to 8 layers"),
+        ({"layers": 3}, "1 to 8 layers.*got 3"),
+        ({"layers": [(3, 1, 0, 1, 1)]}, r"layer 1 must be \(kernel_size, .*got \(3, 1, 0, 1, 1\)"),
+        ({"layers": [3, {"stride": 2}]}, "layer 2 must be"),
+        ({"layers": [{"kernel_size": 3, "pad": 1}]}, "layer 1 must be.*'pad'"),
+        ({"layers": [8]}, "kernel_size of layer 1 must be a whole number from 1 to 7, got 8"),
+        ({"layers": [3, (3, 5)]}, "stride of layer 2 must be a whole number from 1 to 4, got 5"),
+        ({"layers": [(3, 1, "same")]}, "padding of layer 1 .* from 0 to 12, got 'same'"),
+        ({"layers": [(3, 1, 0, True)]}, "dilation of layer 1 .* got True"),
+        ({"layers": [2.5]}, "kernel_size of layer 1 .* got 2.5"),
+        ({"layers": ["cat"]}, "kernel_size of layer 1 .* got 'cat'"),
+        ({"input_size": 7}, "input_size must be from 8 to 256, got 7"),
+        ({"row": -1}, "row counts from 0, got -1"),
+        ({"show": "all"}, 'show must be "photo" or "paths", got \'all\''),
+        ({"photo": np.zeros((4, 4))}, "photo must be an array of uint8"),
+        ({"photo": np.zeros((300, 4, 3), np.uint8)}, "at most 256 rows"),
+        ({"layers": [3, 7], "input_size": 8}, "layer 2: the kernel is larger than the padded"),
+    ],
+)
+def test_refuses_with_the_value_and_the_remedy(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ReceptiveFieldExplorer(**arguments)
+
+
+def test_a_refused_value_leaves_the_old_one():
+    explorer = ReceptiveFieldExplorer([5])
+    with pytest.raises(ValueError, match="layer 1"):
+        explorer.layers = [{"kernel_size": 9}]
+    assert explorer.layers[0]["kernel_size"] == 5
+
+
+def test_every_trait_of_the_state_is_synced():
+    source = (base.STATIC / "receptive_field_explorer.js").read_text(encoding="utf-8")
+    names = re.findall(r'"(\w+)"', re.search(r"STATE = \[(.*?)\]", source)[1])
+    assert len(names) == 5
+    assert {*names, "photo", "limits"} <= set(ReceptiveFieldExplorer().keys)
+
+
+def test_links_with_ipywidgets():
+    explorer, slider = ReceptiveFieldExplorer(), ipywidgets.IntSlider(13, 0, 27)
+    ipywidgets.link((slider, "value"), (explorer, "row"))
+    slider.value = 3
+    assert explorer.row == 3
+
+
+def test_a_photograph_in_colour_is_shown_in_grey():
+    photo = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
+    url = ReceptiveFieldExplorer(photo=photo).photo
+    shown = Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
+    assert shown.mode == "L"
+    grey = photo @ [0.299, 0.587, 0.114]  # ITU-R BT.601
+    assert np.abs(np.asarray(shown) - grey).max() < 1.5
+
+
+# --- The still picture ------------------------------------------------------------------------
+
+
+def random_stack(rng) -> dict:
+    """Draw a stack of layers and an input size, possible or not."""
+    depth = int(rng.integers(1, 9))
+    largest = int(rng.choice([3, 7]))
+    strides = [1, 1, 1, 2, 2, 3, 4]
+    layers = [
+        {
+            "kernel_size": int(rng.integers(1, largest + 1)),
+            "stride": int(rng.choice(strides)),
+            "padding": int(rng.choice([0, 1, 1, 2, 3, 12])),
+            "dilation": int(rng.choice([1, 1, 2, 4])),
+        }
+        for _ in range(depth)
+    ]
+    return {"layers": layers, "input_size": int(rng.integers(8, 65)), "place": float(rng.random())}
+
+
+def sizes_by_arithmetic(setting: dict) -> list[int]:
+    """Return the sizes from the input on, 0 from where a layer is larger than its input."""
+    sizes = [setting["input_size"]]
+    for layer in setting["layers"]:
+        try:
+            sizes.append(output_size(sizes[-1], **layer) if sizes[-1] else 0)
+        except ValueError:
+            sizes.append(0)
+    return sizes
+
+
+def paths_by_torch(layers: list[dict], size: int, index: int) -> np.ndarray:
+    """Return how often each input pixel counts: the gradient of a stack of kernels of ones."""
+    x = torch.zeros(1, 1, size, dtype=torch.float64, requires_grad=True)
+    y = x
+    for layer in layers:
+        settings = {name: layer[name] for name in ("stride", "padding", "dilation")}
+        ones = torch.ones(1, 1, layer["kernel_size"], dtype=torch.float64)
+        y = torch.nn.functional.conv1d(y, ones, **settings)
+    y[0, 0, index].backward()
+    return x.grad[0, 0].numpy()
+
+
+def test_paths_of_the_still_picture_are_those_of_torch():
+    rng = np.random.default_rng(1)
+    for setting in (random_stack(rng) for _ in range(300)):
+        sizes = sizes_by_arithmetic(setting)
+        if not sizes[-1]:
+            continue
+        index = int(setting["place"] * sizes[-1])
+        layers = [Layer(**layer) for layer in setting["layers"]]
+        paths = field_still.paths_to(layers, sizes, index)[0]
+        np.testing.assert_array_equal(
+            paths, paths_by_torch(setting["layers"], sizes[0], index), str(setting)
+        )
+
+
+def test_still_output_is_what_torch_makes_of_the_photo():
+    explorer = ReceptiveFieldExplorer([(3, 2, 1), (3, 1, 2, 2)], input_size=64)
+    small, result = field_still.pictures(explorer, field_still.scene(explorer))
+    np.testing.assert_array_equal(small, base.cat_photo(64))
+    kernel = torch.full((1, 1, 3, 3), 1 / 9, dtype=torch.float64)
+    y = torch.nn.functional.conv2d(torch.tensor(small)[None, None].double(), kernel, None, 2, 1)
+    y = torch.nn.functional.conv2d(y, kernel, None, 1, 2, 2)[0, 0].numpy()
+    assert np.abs(result - y).max() <= 0.5 + 1e-9
+
+
+def test_mimebundle_has_a_still_form_for_every_reader():
+    explorer = ReceptiveFieldExplorer([3, (2, 2), 3])
+    data, _ = explorer._repr_mimebundle_()
+    assert data[VIEW]["model_id"] == explorer.model_id
+    html = data["text/html"]
+    assert "sees 8 × 8 pixels: rows 13 to 20, columns 13 to 20." in html
+    assert re.findall(r"<th scope=\"row\">(\w+)", html) == ["Input", "1", "2", "3"]
+    image = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+    assert image.size[0] > image.size[1] > 300
+    assert data["text/plain"].endswith("input_size=32): field 8, jump 2")
+
+
+def test_mimebundle_without_an_output_says_why():
+    explorer = ReceptiveFieldExplorer([(7, 1, 3), 7], input_size=8)
+    explorer.layers = [{"kernel_size": 7}] * 2  # as a reader's control may
+    data, _ = explorer._repr_mimebundle_()
+    assert "layer 2: the kernel is larger than the padded input" in data["text/html"]
+    assert "image/png" not in data
+
+
+# --- The arithmetic of the ES module ----------------------------------------------------------
+
+
+@pytest.fixture
+def module(page, serve):
+    """Load the joined module in the browser; return a page whose ``module`` it is."""
+    page.goto(serve(base.STATIC) + "/receptive_field_explorer.css")
+    page.evaluate(
+        """async (text) => {
+          const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+          globalThis.module = await import(url);
+        }""",
+        base.module("receptive_field_explorer.js"),
+    )
+    return page
+
+
+@pytest.mark.browser
+def test_arithmetic_equals_cnnlib_and_torch_on_random_stacks(module):
+    rng = np.random.default_rng(2)
+    settings = [random_stack(rng) for _ in range(STACKS)]
+    answers = module.evaluate(
+        """(settings) => settings.map(({ layers, input_size, place }) => {
+          const table = module.fieldTable(layers, input_size);
+          const last = table.at(-1);
+          if (last.problem) return { table };
+          const index = Math.floor(place * last.output);
+          const [paths] = module.pathsTo(layers, table, index);
+          return { table, index, first: paths.first, counts: [...paths.counts],
+            interval: module.fieldInterval(index, last), reach: module.reach(last, input_size),
+            middle: module.nearestUnit(module.middleOf(index, last), last) };
+        })""",
+        settings,
+    )
+    impossible = sum(bool(answer["table"][-1]["problem"]) for answer in answers)
+    assert STACKS / 20 < impossible < STACKS / 2  # both kinds are met
+    for setting, answer in zip(settings, answers, strict=True):
+        sizes, stack = sizes_by_arithmetic(setting), [Layer(**x) for x in setting["layers"]]
+        assert [row["output"] for row in answer["table"]] == sizes, setting
+        for depth, row in enumerate(answer["table"]):
+            field = receptive_field(stack[:depth])
+            assert (row["size"], row["jump"], row["start"]) == (
+                field.size,
+                field.jump,
+                field.start,
+            ), setting
+        if not sizes[-1]:
+            continue
+        wanted = paths_by_torch(setting["layers"], sizes[0], answer["index"])
+        paths = np.zeros(sizes[0])
+        paths[answer["first"] : answer["first"] + len(answer["counts"])] = answer["counts"]
+        np.testing.assert_array_equal(paths, wanted, str(setting))
+        start = field.start + answer["index"] * field.jump
+        assert answer["interval"] == [start, start + field.size - 1]
+        seen = np.flatnonzero(wanted)
+        assert np.all((seen >= start) & (seen < start + field.size))
+        end = field.start + (sizes[-1] - 1) * field.jump + field.size
+        assert answer["reach"] == [max(0, -field.start), max(0, end - sizes[0])]
+        assert answer["middle"] == answer["index"]
+
+
+@pytest.mark.browser
+def test_the_averaged_picture_is_that_of_torch(module):
+    rng = np.random.default_rng(3)
+    settings = [s for s in (random_stack(rng) for _ in range(80)) if sizes_by_arithmetic(s)[-1]]
+    images = [rng.random((s["input_size"],) * 2) for s in settings]
+    answers = module.evaluate(
+        """([settings, images]) => settings.map(({ layers, input_size }, i) => {
+          const table = module.fieldTable(layers, input_size);
+          return [...module.averaged(Float64Array.from(images[i].flat()), layers, table)];
+        })""",
+        [settings, [image.tolist() for image in images]],
+    )
+    assert len(settings) > 40
+    for setting, image, answer in zip(settings, images, answers, strict=True):
+        y = torch.tensor(image)[None, None]
+        for layer in setting["layers"]:
+            k, *others = (layer[name] for name in SETTINGS)
+            kernel = torch.full((1, 1, k, k), 1 / k**2, dtype=torch.float64)
+            y = torch.nn.functional.conv2d(y, kernel, None, *others)
+        np.testing.assert_allclose(answer, y.flatten().numpy(), atol=1e-12)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("size", [8, 32, 100, 256])
+def test_the_photograph_shrinks_as_in_pillow(module, size):
+    photo = base.cat_photo()
+    flat = module.evaluate(
+        "([image, size]) => [...module.shrunk(image, 256, 256, size)]",
+        [photo.flatten().tolist(), size],
+    )
+    exact = Image.fromarray(photo.astype(np.float32)).resize((size, size), Image.Resampling.BOX)
+    difference = np.array(flat).reshape(size, size) - np.asarray(exact)
+    # Pillow counts a pixel on the border of two boxes whole, this code in part.
+    assert np.abs(difference).max() < (1e-3 if 256 % size == 0 else 40)
+
+
+@pytest.mark.browser
+def test_the_side_view_of_both_languages_is_one(module):
+    rng = np.random.default_rng(4)
+    settings = [s for s in (random_stack(rng) for _ in range(150)) if sizes_by_arithmetic(s)[-1]]
+    for setting in settings[::3]:
+        setting["input_size"] = min(256, 4 * setting["input_size"])  # some are drawn in part
+    answers = module.evaluate(
+        """(settings) => settings.map(({ layers, input_size, place }) => {
+          const table = module.fieldTable(layers, input_size);
+          const index = Math.floor(place * table.at(-1).output);
+          return module.sideView(layers, table, module.pathsTo(layers, table, index), index);
+        })""",
+        settings,
+    )
+    for setting, answer in zip(settings, answers, strict=True):
+        explorer = ReceptiveFieldExplorer(setting["layers"], input_size=setting["input_size"])
+        explorer.row = explorer.column = int(setting["place"] * explorer.output_sizes[-1])
+        view, parts = field_still.side_view(field_still.scene(explorer))
+        assert answer == parts | {"view": list(view)}, setting
+
+
+@pytest.mark.browser
+def test_presets_are_what_they_are_called(module):
+    stacks = module.evaluate("module.STACKS")
+    fields = {
+        name: receptive_field([Layer(**layer) for layer in stack]) for name, stack in stacks.items()
+    }
+    sizes = {name: (field.size, field.jump) for name, field in fields.items()}
+    assert sizes == {
+        "two3": (5, 1),
+        "one5": (5, 1),
+        "three3": (7, 1),
+        "pool": (8, 2),
+        "vgg": (16, 4),
+        "resnet": (25, 4),
+        "dilated": (15, 1),
+    }
+    limits = {**LIMITS}
+    for stack in stacks.values():
+        ReceptiveFieldExplorer(stack)
+        assert module.evaluate(
+            """([layers, limits]) => module.acceptField(
+              { layers, input_size: 32, row: 0, column: 0, show: "photo" }, limits) !== null""",
+            [stack, limits],
+        )
+
+
+GOOD = {
+    "layers": [{"kernel_size": 3, "stride": 1, "padding": 0, "dilation": 1}],
+    "input_size": 32,
+    "row": 0,
+    "column": 5,
+    "show": "paths",
+}
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"layers": []},
+        {"layers": "cat"},
+        {"layers": GOOD["layers"] * 9},
+        {"layers": [{**GOOD["layers"][0], "kernel_size": 8}]},
+        {"layers": [{**GOOD["layers"][0], "stride": 1.5}]},
+        {"layers": [{**GOOD["layers"][0], "more": 1}]},
+        {"layers": [{"kernel_size": 3}]},
+        {"input_size": 10_000},
+        {"input_size": None},
+        {"row": -1},
+        {"column": 1e6},
+        {"show": "<b>"},
+    ],
+)
+def test_a_link_with_what_is_not_possible_is_refused(module, change):
+    accept = "([values, limits]) => module.acceptField(values, limits)"
+    assert module.evaluate(accept, [GOOD, LIMITS]) == GOOD
+    assert module.evaluate(accept, [GOOD | change, LIMITS]) is None
+
+
+# --- The page ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def explore(new_page, serve, tmp_path):
+    """Open a page with an explorer; return the page."""
+    pages = []
+
+    def open_page(explorer=None, *, theme="light", language="en", body="", fragment="", **options):
+        explorer = explorer or ReceptiveFieldExplorer()
+        data, _ = explorer._repr_mimebundle_()
+        shown = widget_page.view(explorer, data["text/html"]) + widget_page.state(explorer)
+        page = new_page(**options)
+        folder = tmp_path / str(len(pages))
+        url = serve(widget_page.write(folder, shown + body, theme=theme, language=language))
+        page.goto(f"{url}/{fragment}")
+        page.locator(".live-widget .cnn-rf").wait_for()
+        page.wait_for_function(
+            "document.querySelector('.live-widget .cnn-input canvas').width !== 300"
+        )
+        pages.append(page)
+        return page
+
+    yield open_page
+    for page in pages:
+        assert not page.trouble, page.trouble
+
+
+def rows(page) -> list[list[str]]:
+    """Return the texts of the living table, a select's value for its text, without the buttons."""
+    return page.locator(".live-widget .cnn-rf-table").evaluate(
+        """(table) => [...table.tBodies[0].rows].filter((row) => !row.hidden).map((row) =>
+          [...row.cells].slice(0, -1).filter((cell) => !cell.hidden).map((cell) =>
+            cell.querySelector("select")?.value ?? cell.textContent))"""
+    )
+
+
+def sentences(page) -> str:
+    return page.locator(".live-widget .cnn-rf-sentences").text_content()
+
+
+def settle(page) -> None:
+    """Wait until what was asked for is drawn."""
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+
+
+def field_frame(page) -> np.ndarray:
+    """Return top, left and size of the framed field, in pixels of the input."""
+    top, left, size = page.locator(".live-widget .cnn-input .cnn-rf-mark").evaluate(
+        """(mark) => {
+          const box = mark.getBoundingClientRect();
+          const input = mark.previousSibling.getBoundingClientRect();
+          const pixel = input.width / mark.previousSibling.width;
+          return [box.top - input.top, box.left - input.left, box.width].map((d) => d / pixel);
+        }"""
+    )
+    return np.round([top, left, size], 2)
+
+
+def point(page, row: float, column: float, role: str = "output") -> dict:
+    """Return where a pixel of a picture is, in the picture's own coordinates."""
+    canvas = page.locator(f".live-widget .cnn-{role} canvas").first
+    pixels, width = canvas.evaluate("(c) => [c.width, c.getBoundingClientRect().width]")
+    return {"x": (column + 0.5) * width / pixels, "y": (row + 0.5) * width / pixels}
+
+
+def press(page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def choose(page, name: str, option: str) -> None:
+    page.get_by_role("combobox", name=name, exact=True).select_option(option)
+
+
+@pytest.mark.browser
+def test_the_table_follows_every_control(explore):
+    page = explore()
+    assert rows(page) == [
+        ["Input", "", "", "", "", "32", "1", "1", "0"],
+        ["1", "3", "1", "0", "1", "30", "1", "3", "0"],
+        ["2", "3", "1", "0", "1", "28", "1", "5", "0"],
+    ]
+    choose(page, "Stride of layer 1", "2")
+    choose(page, "Dilation of layer 2", "3")
+    choose(page, "Padding of layer 2", "3")
+    press(page, "Add a layer")
+    choose(page, "Kernel of layer 3", "5")
+    stack = [Layer(3, 2), Layer(3, 1, 3, 3), Layer(5, 1, 1)]
+    last = receptive_field(stack)
+    assert rows(page)[-1] == [
+        *("3", "5", "1", "1", "1", "13"),
+        *(str(value).replace("-", "−") for value in (last.jump, last.size, last.start)),
+    ]
+    lines = page.locator(".live-widget .cnn-rf-numbers").all_text_contents()
+    assert lines == [
+        "13 = ⌊(15 + 2 × 1 − 1 × (5 − 1) − 1) / 1⌋ + 1",
+        "23 = 15 + 1 × (5 − 1) × 2",
+        "2 = 2 × 1",
+        "−8 = −6 − 1 × 2",
+    ]
+    press(page, "Remove layer 1")
+    assert [row[1] for row in rows(page)[1:]] == ["3", "5"]
+    assert page.evaluate("document.activeElement.ariaLabel") == "Remove layer 1"
+    press(page, "Remove layer 1")
+    assert page.get_by_role("button", name="Remove layer 1").is_disabled()
+    assert page.evaluate("document.activeElement.textContent") == "Add a layer"
+    press(page, "Reset")
+    assert [row[1] for row in rows(page)[1:]] == ["3", "3"]
+
+
+@pytest.mark.browser
+def test_presets_sizes_and_padding_of_all_layers(explore):
+    page = explore()
+    choose(page, "Layers", "3 × 3, pool, 3 × 3")
+    assert [row[-2] for row in rows(page)] == ["1", "3", "4", "8"]
+    choose(page, "Input size", "64 × 64")
+    assert rows(page)[-1][5] == "29"
+    page.get_by_label("half the kernel").check()
+    assert [row[3] for row in rows(page)[1:]] == ["1", "0", "1"]
+    choose(page, "Kernel of layer 3", "7")
+    assert rows(page)[-1][3] == "3"  # half stays half
+    assert page.get_by_role("combobox", name="Layers").evaluate("e => e.value") == "custom"
+    page.get_by_label("none").check()
+    choose(page, "Kernel of layer 3", "5")
+    assert [row[3] for row in rows(page)[1:]] == ["0", "0", "0"]
+
+
+@pytest.mark.browser
+def test_a_layer_leaves_no_more_than_eight(explore):
+    page = explore(ReceptiveFieldExplorer([(3, 1, 1)] * 7))
+    press(page, "Add a layer")
+    assert len(rows(page)) == 9
+    assert page.get_by_role("button", name="Add a layer").is_disabled()
+
+
+@pytest.mark.browser
+def test_pointing_shows_and_a_click_keeps(explore):
+    page = explore(ReceptiveFieldExplorer([3, (2, 2), 3], row=0, column=0))
+    plane = page.locator(".live-widget .cnn-output .cnn-rf-plane")
+    plane.hover(position=point(page, 4, 9))
+    settle(page)
+    assert sentences(page).startswith(
+        "Output row 5, column 10 sees 8 × 8 pixels: rows 9 to 16, columns 19 to 26."
+    )
+    np.testing.assert_array_equal(field_frame(page), [8, 18, 8])
+    page.mouse.move(5, 5)
+    settle(page)
+    assert sentences(page).startswith("Output row 1, column 1 sees")
+    plane.click(position=point(page, 4, 9))
+    page.mouse.move(5, 5)
+    settle(page)
+    assert sentences(page).startswith("Output row 5, column 10 sees")
+    page.locator(".live-widget .cnn-input .cnn-rf-plane").click(
+        position=point(page, 31, 11.5, "input")
+    )
+    settle(page)
+    # the field whose middle is nearest: the last row, and 11.5 = 2 * 4 + 3.5
+    assert sentences(page).startswith("Output row 13, column 5 sees")
+
+
+@pytest.mark.browser
+def test_keys_and_sliders_walk_over_the_output(explore):
+    page = explore(ReceptiveFieldExplorer(row=0, column=0))
+    page.get_by_role("application").focus()
+    for key in ("ArrowDown", "ArrowRight", "ArrowRight", "ArrowLeft", "End", "ArrowRight"):
+        page.keyboard.press(key)
+    assert sentences(page).startswith("Output row 2, column 28 sees")
+    page.keyboard.press("Control+Home")
+    page.keyboard.press("ArrowUp")
+    assert sentences(page).startswith("Output row 1, column 1 sees")
+    page.get_by_label("Output row", exact=True).fill("20")
+    page.get_by_label("Output column", exact=True).fill("3")
+    assert sentences(page).startswith("Output row 20, column 3 sees 5 × 5")
+    page.wait_for_function(
+        "document.querySelector('.live-widget [aria-live=polite]').textContent"
+        ".startsWith('Output row 20, column 3')"
+    )
+
+
+@pytest.mark.browser
+def test_touch_keeps_a_pixel(explore):
+    page = explore(width=360, height=740, has_touch=True, is_mobile=True)
+    page.locator(".live-widget .cnn-output .cnn-rf-plane").tap(position=point(page, 20, 7))
+    settle(page)
+    assert sentences(page).startswith("Output row 21, column 8 sees")
+
+
+@pytest.mark.browser
+def test_a_field_beyond_the_edge_and_with_gaps_is_said_in_words(explore):
+    page = explore(ReceptiveFieldExplorer([(3, 1, 2, 2)] * 3, row=5, column=16))
+    assert "rows 0 to 12, columns 11 to 23. Only 12 × 13 of them lie in the input." in sentences(
+        page
+    )
+    assert "only 6 × 7 pixels are used." in sentences(page)
+    lost = page.locator(".live-widget .cnn-rf-lost")
+    assert lost.get_attribute("d") == ""  # the side view is along the row, which fits
+    page.get_by_label("Output column", exact=True).fill("1")
+    assert lost.get_attribute("d") != ""
+    np.testing.assert_array_equal(field_frame(page), [-1, -6, 13])
+
+
+@pytest.mark.browser
+def test_a_pixel_that_sees_padding_alone_says_so(explore):
+    page = explore(ReceptiveFieldExplorer([(1, 1, 12)], row=0, column=0))
+    assert sentences(page).endswith("it sees padding alone.")
+
+
+@pytest.mark.browser
+def test_an_impossible_stack_says_so_and_draws_no_field(explore):
+    page = explore(ReceptiveFieldExplorer([3, 3, 3], input_size=8))
+    choose(page, "Kernel of layer 2", "7")
+    problem = page.locator(".live-widget .cnn-rf-problem")
+    assert "in layer 2 the kernel is larger than its padded input. It spans 7" in (
+        problem.text_content()
+    )
+    assert rows(page)[2][5:] == [
+        "No output: the kernel spans 7 pixels, and with padding there are only 6."
+    ]
+    assert rows(page)[3][5:] == ["No input, because a layer before it has no output."]
+    assert not page.locator(".live-widget .cnn-rf-mark").first.is_visible()
+    assert not page.locator(".live-widget .cnn-output canvas").is_visible()
+    assert sentences(page) == ""
+    choose(page, "Padding of layer 2", "3")
+    assert not problem.is_visible()
+    assert sentences(page) != ""
+
+
+def pixels(page, selector: str) -> np.ndarray:
+    """Return a canvas's pixels, shape (H, W, 4)."""
+    width, height, data = page.locator(f".live-widget {selector}").evaluate(
+        """(c) => [c.width, c.height,
+          [...c.getContext("2d").getImageData(0, 0, c.width, c.height).data]]"""
+    )
+    return np.array(data).reshape(height, width, 4)
+
+
+@pytest.mark.browser
+def test_the_pictures_are_those_of_the_still_form(explore):
+    explorer = ReceptiveFieldExplorer(VGG, input_size=128, row=0, column=9, show="paths")
+    page = explore(explorer)
+    small, result = field_still.pictures(explorer, field_still.scene(explorer))
+    assert np.abs(pixels(page, ".cnn-input canvas >> nth=0")[..., 0] - small).max() <= 1
+    assert np.abs(pixels(page, ".cnn-output canvas")[..., 0] - result).max() <= 1
+    heat = pixels(page, ".cnn-rf-heat")
+    rows_, columns = (
+        paths_by_torch(explorer.layers, 128, place) for place in (explorer.row, explorer.column)
+    )
+    start = explorer.field.start
+    inside = np.outer(rows_, columns)[: 16 + start, start + 36 : start + 52]
+    red = heat[-start:, :, 0]
+    np.testing.assert_allclose(red, 230 * inside / inside.max(), atol=0.51)
+    assert set(heat[:-start, :, 3].flat) == {0}  # padding: the hatching shows through
+
+
+@pytest.mark.browser
+def test_a_link_restores_the_state(explore):
+    page = explore(permissions=["clipboard-read", "clipboard-write"])
+    choose(page, "Layers", "Dilated by 1, 2, 4")
+    page.get_by_label("Output row", exact=True).fill("3")
+    page.get_by_label("Paths", exact=True).check()
+    press(page, "Copy a link")
+    page.get_by_text("Link copied.").wait_for()
+    fragment = "#" + page.url.partition("#")[2]
+    assert fragment.startswith("#field=")
+    other = explore(fragment=fragment)
+    other.get_by_text("Set as the link says.").wait_for()
+    assert rows(other) == rows(page)
+    assert sentences(other) == sentences(page)
+    assert other.get_by_label("Paths", exact=True).is_checked()
+    broken = explore(fragment="#field=eyJyb3ciOi0xfQ")  # {"row":-1}
+    broken.get_by_text("The link could not be read.").wait_for()
+    assert len(rows(broken)) == 3
+
+
+@pytest.mark.browser
+def test_outside_controls_drive_it_and_are_held_within_limits(new_page, serve, tmp_path):
+    size = ipywidgets.IntSlider(32, 0, 999, description="S")
+    explorer = ReceptiveFieldExplorer()
+    link = ipywidgets.jslink((size, "value"), (explorer, "input_size"))
+    body = widget_page.view(size) + widget_page.view(explorer) * 2
+    page = new_page()
+    page.goto(serve(widget_page.write(tmp_path, body + widget_page.state(size, explorer, link))))
+    page.locator(".live-widget .cnn-rf").nth(1).wait_for()
+    page.get_by_label("S", exact=True).fill("50")
+    for table in page.locator(".live-widget .cnn-rf-table").all():  # two views, one state
+        assert table.locator("tr").nth(1).locator("td").nth(4).text_content() == "50"
+    page.get_by_label("S", exact=True).fill("999")
+    assert page.locator(".cnn-input .cnn-label").first.text_content() == "Input, 256 × 256"
+    assert not page.trouble
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [360, 768, 1440])
+@pytest.mark.parametrize(
+    "explorer",
+    [
+        {},
+        {"layers": [(3, 1, 1)] * 4 + [(3, 2, 1)] + [(3, 1, 1)] * 3, "row": 3, "show": "paths"},
+        {"layers": VGG, "input_size": 224, "row": 20},
+    ],
+)
+def test_the_still_picture_is_the_living_one_and_nothing_jumps(
+    new_page, serve, tmp_path, explorer, width
+):
+    explorer = ReceptiveFieldExplorer(**explorer)
+    data, _ = explorer._repr_mimebundle_()
+    shown = widget_page.view(explorer, data["text/html"]) + widget_page.state(explorer)
+    url = serve(widget_page.write(tmp_path, shown + "<p id='below'>Below</p>"))
+    still_page, page = new_page(width), new_page(width)
+    still_page.route("**/*.js", lambda route: route.abort())
+    still_page.goto(url)
+    page.goto(url)
+    page.locator(".live-widget .cnn-rf").wait_for()
+    where = "document.getElementById('below').getBoundingClientRect().top"
+    assert still_page.evaluate(where) == pytest.approx(page.evaluate(where), abs=1)
+    boxes = [".cnn-input .cnn-rf-mark", ".cnn-output .cnn-rf-mark", ".cnn-rf-box svg"]
+    for box in [*boxes, ".cnn-rf-table", ".cnn-rf-formula"]:
+        first = still_page.locator(f".cnn-still {box}").bounding_box()
+        assert first == pytest.approx(page.locator(f".live-widget {box}").bounding_box(), abs=1)
+    for text in (".cnn-rf-sentences", ".cnn-rf-numbers", ".cnn-rf-names span", ".cnn-label"):
+        texts = still_page.locator(f".cnn-still {text}").all_text_contents()
+        assert texts == page.locator(f".live-widget {text}").all_text_contents()
+    cells = still_page.locator(".cnn-still .cnn-rf-table tbody tr").evaluate_all(
+        "(all) => all.map((row) => [...row.cells].slice(0, -1).map((cell) => cell.textContent))"
+    )
+    assert cells == rows(page)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [360, 768, 1440])
+def test_fits_every_width_and_nothing_moves(explore, width):
+    stack = [(7, 1, 3)] * 8
+    page = explore(
+        ReceptiveFieldExplorer(stack, input_size=224), width=width, body="<p id='below'>Below</p>"
+    )
+    where = "document.getElementById('below').getBoundingClientRect().top + scrollY"
+    before = page.evaluate(where)
+    small = """() => [...document.querySelectorAll(".live-widget *")]
+      .filter((e) => parseFloat(getComputedStyle(e).fontSize) < 12).map((e) => e.outerHTML)"""
+    outside = """(width) => [...document.querySelectorAll(".live-widget *")].filter((e) =>
+      !e.closest(".cnn-hidden, .cnn-rf-frame, svg") && e.getBoundingClientRect().right > width)
+      .map((e) => e.outerHTML)"""
+    overlapping = """() => {
+      const boxes = [...document.querySelectorAll(".live-widget tr:not([hidden]) > *")]
+        .flatMap((cell) => [...cell.children, ...(cell.children.length ? [] : [cell])])
+        .map((e) => e.getBoundingClientRect());
+      return boxes.filter((a, i) => boxes.some((b, j) => j > i && a.left < b.right - 0.5 &&
+        b.left < a.right - 0.5 && a.top < b.bottom - 0.5 && b.top < a.bottom - 0.5)).length;
+    }"""
+    for row, column in ((1, 1), (224, 100), (112, 224)):
+        page.get_by_label("Output row", exact=True).fill(str(row))
+        page.get_by_label("Output column", exact=True).fill(str(column))
+        assert page.evaluate(where) == pytest.approx(before, abs=1)
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        assert page.evaluate(outside, width) == []
+        assert page.evaluate(small) == []
+        assert page.evaluate(overlapping) == 0
+    choose(page, "Dilation of layer 8", "3")
+    choose(page, "Stride of layer 2", "4")
+    choose(page, "Input size", "32 × 32")
+    assert page.evaluate(where) == pytest.approx(before, abs=1)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_axe_finds_nothing(explore, theme, width):
+    page = explore(ReceptiveFieldExplorer([3, (2, 2), 3]), theme=theme, width=width)
+    assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+    choose(page, "Input size", "8 × 8")
+    choose(page, "Kernel of layer 3", "7")
+    assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+
+
+@pytest.mark.browser
+def test_a_moving_pointer_is_followed_at_sixty_frames_a_second(explore, record_property):
+    explorer = ReceptiveFieldExplorer([(7, 1, 3)] * 8, input_size=256, show="paths")
+    page = explore(explorer)
+    page.evaluate(
+        """() => {
+          globalThis.times = [];
+          const ask = globalThis.requestAnimationFrame;
+          globalThis.requestAnimationFrame = (draw) => ask((now) => {
+            const start = performance.now();
+            draw(now);
+            globalThis.times.push(performance.now() - start);
+          });
+        }"""
+    )
+    plane = page.locator(".live-widget .cnn-output .cnn-rf-plane").bounding_box()
+    for step in range(40):
+        page.mouse.move(plane["x"] + 20 + 7 * step, plane["y"] + 20 + 6 * step)
+    times = page.evaluate("times")
+    assert len(times) > 10
+    record_property("milliseconds", float(np.median(times)))
+    assert np.median(times) < 5 * 16
