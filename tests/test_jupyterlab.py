@@ -1,0 +1,150 @@
+"""The widgets in a real JupyterLab 4 and a real Notebook 7, with a real kernel."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from urllib.request import urlopen
+
+import nbformat
+import pytest
+
+from cnnlib import widgets
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+TOKEN = "seeing"
+START = 60  # seconds that a server may take to start
+RUN = 60_000  # milliseconds that a notebook may take to run
+FRONTENDS = {"lab": "lab/tree", "notebook": "notebooks"}
+
+TOGETHER = """\
+explorer = widgets.ConvolutionExplorer()
+stride = IntSlider(1, 1, 4, description="Step")
+padding = IntSlider(0, 0, 6, description="Frame")
+jslink((stride, "value"), (explorer, "stride"))
+jslink((padding, "value"), (explorer, "padding"))
+VBox([stride, padding, explorer])
+"""
+PROMPT = "[...document.querySelectorAll('.jp-InputPrompt')].at(-1)"
+TOLD = 'print("Python sees", explorer.stride, explorer.padding, explorer.dilation)'
+
+
+def notebook() -> nbformat.NotebookNode:
+    """Return a notebook that shows every widget of the book, then one joined to two sliders."""
+    cells = [
+        "from ipywidgets import IntSlider, VBox, jslink\n\nfrom cnnlib import widgets",
+        *(f"widgets.{name}()" for name in widgets.__all__),
+        TOGETHER,
+        TOLD,
+    ]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source) for source in cells],
+        metadata={"kernelspec": kernel},
+    )
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until_it_answers(url: str, server: subprocess.Popen, log) -> None:
+    """Wait for a server's first answer, or fail with what it wrote."""
+    end = time.monotonic() + START
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            with urlopen(url, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail("The server did not start:\n" + log.read_text()[-3000:], pytrace=False)
+
+
+@pytest.fixture(params=FRONTENDS)
+def address(request, tmp_path):
+    """Serve the notebook by one of the frontends; return the address that opens it."""
+    folder, settings = tmp_path / "notebooks", tmp_path / "settings/@jupyterlab/notebook-extension"
+    folder.mkdir()
+    nbformat.write(notebook(), folder / "widgets.ipynb")
+    settings.mkdir(parents=True)  # every cell is drawn, in view or not
+    tracker = settings / "tracker.jupyterlab-settings"
+    tracker.write_text(json.dumps({"windowingMode": "none"}))
+    homes = {"JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "JUPYTERLAB_WORKSPACES_DIR"}
+    environment = os.environ | {name: str(tmp_path / name) for name in homes}
+    environment |= {"JUPYTERLAB_SETTINGS_DIR": str(settings.parents[1]), "JUPYTER_TOKEN": TOKEN}
+    port, log = free_port(), tmp_path / "log"
+    command = [sys.executable, "-m", "jupyter", request.param, "--no-browser", "--allow-root"]
+    command += [
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+        "--ServerApp.ip=127.0.0.1",
+    ]
+    command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+    base = f"http://127.0.0.1:{port}"
+    wait_until_it_answers(f"{base}/api?token={TOKEN}", server, log)
+    yield f"{base}/{FRONTENDS[request.param]}/widgets.ipynb?token={TOKEN}"
+    server.terminate()
+    server.wait(20)
+
+
+def run_all(page) -> None:
+    """Run every cell by the menu, as a reader does, and wait for the last one's output."""
+    page.locator(".jp-Notebook .jp-CodeCell").last.wait_for(timeout=RUN)
+    page.get_by_text(re.compile("Python 3")).first.wait_for()
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    page.get_by_text("Python sees 1 0 1").wait_for(timeout=RUN)
+
+
+def ask_python(page) -> str:
+    """Run the last cell again; return what it prints."""
+    cell = page.locator(".jp-Notebook .jp-CodeCell").last
+    cell.locator(".cm-content").click()
+    page.keyboard.press("Control+Enter")
+    page.wait_for_timeout(300)
+    page.wait_for_function(f"!{PROMPT}.textContent.includes('*')")
+    return cell.locator(".jp-OutputArea-output").inner_text().strip()
+
+
+def test_every_widget_lives_and_python_hears_it(new_page, address):
+    page = new_page(width=1280, height=1000)
+    page.set_default_timeout(20_000)
+    page.goto(address)
+    run_all(page)
+    living = page.locator(".jp-OutputArea-output .cnn-widget:not(.cnn-still)")
+    living.nth(len(widgets.__all__)).wait_for(timeout=RUN)
+    assert living.count() == len(widgets.__all__) + 1
+    for i in range(living.count()):
+        assert living.nth(i).bounding_box()["height"] > 200
+        assert not living.nth(i).get_by_role("button", name="Copy a link").is_visible()
+    # From a classic slider to the widget, and to Python.
+    explorer = living.last
+    rows = explorer.locator(".cnn-output table").first.locator("tbody tr")
+    assert rows.count() == 10
+    page.locator(".widget-slider", has_text="Step").locator(".noUi-handle").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.cnn-formula')].at(-1).textContent.includes('/ 2⌋')"
+    )
+    assert rows.count() == 5
+    # From the widget to the classic slider, and to Python.
+    explorer.get_by_role("slider", name="Padding").fill("2")
+    explorer.get_by_role("slider", name="Dilation").fill("3")
+    assert ask_python(page) == "Python sees 2 2 3"
+    frame = page.locator(".widget-slider", has_text="Frame").locator(".widget-readout")
+    assert frame.inner_text() == "2"
+    assert page.trouble.console == []
+    assert page.trouble.foreign == []
