@@ -1,9 +1,11 @@
 """How smoothly the photo widgets follow a reader's hand, measured in Chromium.
 
-Claim: 60 frames a second while one drags a slider or moves the pointer, photographs of 256 x 256.
-In each frame one event changes one thing; a frame's work is all that the page's thread does for it,
-script, style, layout and paint, from the first callback of the frame to the first task after it.
-20 frames warm up, 200 count.
+Claim: photographs of 256 x 256 are drawn in 16 ms at the 95th percentile in the settings that a
+widget starts with, in 50 ms in its slowest. A redraw is all that one change of a setting makes the
+page's thread do: script, style and layout (painting is the browser's, on another thread); the time
+until the next frame does not count. Beside that time stands the mean of what the processor had to
+do, which other work on the machine does not lengthen. 20 redraws warm up, 100 count. The frames are
+those that the browser shows in a second while the setting changes in each of them: 60 at most.
 
     python -m benchmarks.photo_widgets
 """
@@ -14,39 +16,39 @@ import json
 import os
 import platform
 import sys
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, CDPSession
 
 from benchmarks.pages import RESULTS, chromium
 from cnnlib import widgets
+from cnnlib.widgets import base
 
 RESULT = RESULTS / "photo_widgets.json"
-LIMIT_MS = 1000 / 60
-FRAMES, WARM_UP = 200, 20
-WIDGETS = {
-    "KernelLab": {},
-    "PoolingExplorer": {"view": "photo"},
-    "ReceptiveFieldExplorer": {"show": "photo"},
-}
+LIMITS_MS = {"default": 16, "slowest": 50}
+REDRAWS, WARM_UP, DRAG_MS = 100, 20, 1000
 
 PAGE = '<!DOCTYPE html><html lang="en"><body><div id="here" style="width: 46rem"></div></body>'
 
-# Mount the module on the smallest model that will do.
+# Mount the module on the smallest model that will do. While `held` is a list, the frames that the
+# widget asks for wait in it, so that a redraw can be made at once and timed.
 MOUNT = """async ({ state, css }) => {
+  const requestFrame = window.requestAnimationFrame.bind(window);
+  window.held = null;
+  window.requestAnimationFrame = (draw) => held ? held.push(draw) : requestFrame(draw);
   const url = URL.createObjectURL(new Blob([state._esm], { type: "text/javascript" }));
   const { default: widget } = await import(url);
   const listeners = {};
-  const model = {
+  window.model = {
     get: (name) => state[name],
     set(name, value) {
       if (state[name] === value) return;
       state[name] = value;
       [...(listeners["change:" + name] ?? [])].forEach((callback) => callback());
     },
-    on: (names, callback) => names.split(" ").forEach((name) =>
-      (listeners[name] ??= new Set()).add(callback)),
+    on: (name, callback) => (listeners[name] ??= new Set()).add(callback),
     off() {},
     save_changes() {},
   };
@@ -55,93 +57,146 @@ MOUNT = """async ({ state, css }) => {
   await widget.render({ model, el: document.getElementById("here") });
 }"""
 
-# What each act does in frame i: the n-th slider there and back; the pointer along a zigzag.
-MEASURE = """async ({ act, index, frames }) => {
-  const sliders = [...document.querySelectorAll("input[type=range]")];
-  const picture = [...document.querySelectorAll("canvas")].filter((e) => e.offsetWidth > 100)[0];
-  const box = picture?.getBoundingClientRect();
-  const acts = {
-    slider(i) {
-      const slider = sliders[index];
-      const [low, high] = [Number(slider.min), Number(slider.max)];
-      const turn = Math.abs(((i + high - low) % (2 * (high - low))) - (high - low));
-      slider.value = String(low + turn);
-      slider.dispatchEvent(new Event("input", { bubbles: true }));
-    },
-    pointer(i) {
-      const [x, y] = [(7 * i) % box.width, (3 * i) % box.height];
-      const at = { clientX: box.left + x, clientY: box.top + y, bubbles: true, buttons: 1 };
-      const target = document.elementFromPoint(at.clientX, at.clientY) ?? picture;
-      target.dispatchEvent(new PointerEvent("pointermove", { ...at, pointerType: "mouse" }));
-    },
-  };
-  const channel = new MessageChannel();
-  const nextTask = () => new Promise((resolve) => {
-    channel.port1.onmessage = resolve;
-    channel.port2.postMessage(0);
-  });
+# The trait goes through its values, there and back.
+REDRAW = """async ({ trait, values, redraws }) => {
+  const there = [...values, ...values.slice(1, -1).reverse()];
+  let turn = 0;
+  const change = () => model.set(trait, there[(turn += 1) % there.length]);
+  const root = document.querySelector(".cnn-widget");
   const works = [];
-  let [first, last] = [0, 0];
-  for (let i = 0; i < frames; i += 1) {
-    acts[act](i); // as an event arrives: before the frame in which it shows
-    const start = await new Promise((resolve) => requestAnimationFrame(resolve));
-    const began = performance.now();
-    await nextTask();
-    works.push(performance.now() - began);
-    first ||= start;
-    last = start;
+  window.held = [];
+  for (let i = 0; i < redraws; i += 1) {
+    const start = performance.now();
+    change();
+    await null; // some draw in a microtask, others in the next frame
+    held.splice(0).forEach((draw) => draw(start));
+    root.getBoundingClientRect(); // style and layout, now
+    works.push(performance.now() - start);
+    if (i % 20 === 0) await new Promise((resolve) => setTimeout(resolve));
   }
-  return { works, perSecond: (1000 * (frames - 1)) / (last - first) };
+  window.held = null;
+  return works;
+}"""
+DRAG = """async ({ trait, values, drag }) => {
+  const there = [...values, ...values.slice(1, -1).reverse()];
+  let turn = 0;
+  const change = () => model.set(trait, there[(turn += 1) % there.length]);
+  const nextFrame = () => new Promise(requestAnimationFrame);
+  const start = await nextFrame();
+  let [frames, now] = [0, start];
+  while (now - start < drag) {
+    change();
+    now = await nextFrame();
+    frames += 1;
+  }
+  return (1000 * frames) / (now - start);
 }"""
 
 
-def measure(browser: Browser, name: str, traits: dict) -> dict[str, dict]:
-    """Return what each act on a widget takes."""
-    widget = getattr(widgets, name)(**traits)
-    state = {key: value for key, value in widget.get_state().items() if key != "_css"}
+@dataclass
+class Case:
+    """A widget in one setting, and a trait of it that changes through some values."""
+
+    name: str
+    limit: str  # a key of LIMITS_MS
+    widget: base.Widget
+    trait: str
+    values: list
+
+
+def kernels() -> list[list[list[float]]]:
+    """Return 5x5 kernels such as a drag of one weight makes: no number of them is 0."""
+    weights = np.outer([1, 2, 3, 2, 1], [1, 2, 3, 2, 1]) / 81
+    drag = np.linspace(-2, 2, 41)
+    center = np.zeros((5, 5))
+    center[2, 2] = 1
+    return [(weights + step * center).round(3).tolist() for step in drag]
+
+
+def cases() -> list[Case]:
+    """Return what is measured."""
+    lab, pooling, field = (
+        widgets.KernelLab,
+        widgets.PoolingExplorer,
+        widgets.ReceptiveFieldExplorer,
+    )
+    grey, color = [
+        lab(photo=base.cat_photo(gray=gray), kernel=kernels()[0]) for gray in (True, False)
+    ]
+    most = {"kernel_size": 4, "stride": 1, "repeats": 4, "view": "photo"}
+    shifts = ("shift_columns", list(range(-3, 4)))
+    heavy = [{"kernel_size": 7, "stride": 1, "padding": 3, "dilation": 1}] * 8
+    other = [[*heavy[:-1], heavy[0] | {"dilation": d, "padding": 3 * d}] for d in (1, 2)]
+    last = list(range(256))
+    found = [
+        Case("KernelLab grey 5x5, a weight", "default", grey, "kernel", kernels()),
+        Case("KernelLab colour 5x5, a weight", "default", color, "kernel", kernels()),
+        Case("PoolingExplorer max 2, stride 2, shift", "default", pooling(view="photo"), *shifts),
+        Case("ReceptiveFieldExplorer 32, pixel", "default", field(), "column", last[:28]),
+    ]
+    for mode in ("max", "average", "blur"):
+        name = f"PoolingExplorer {mode} 4, stride 1, 4 times"
+        slowest = pooling(mode=mode, **most)
+        found.append(Case(f"{name}, shift", "slowest", slowest, *shifts))
+        found.append(Case(f"{name}, window", "slowest", slowest, "kernel_size", [3, 4]))
+    name = "ReceptiveFieldExplorer 256, 8 layers of 7x7"
+    stack = field(layers=heavy, input_size=256)
+    found.append(Case(f"{name}, pixel", "slowest", stack, "column", last))
+    found.append(Case(f"{name}, dilation", "slowest", stack, "layers", other))
+    return found
+
+
+def processor_ms(session: CDPSession) -> float:
+    """Return the time that the page's thread has had the processor, whoever else wants it."""
+    metrics = session.send("Performance.getMetrics")["metrics"]
+    return 1000 * next(each["value"] for each in metrics if each["name"] == "TaskDuration")
+
+
+def measure(browser: Browser, case: Case) -> dict[str, float]:
+    """Return what a redraw of a widget takes, and how many frames a second a drag has."""
+    state = {key: value for key, value in case.widget.get_state().items() if key != "_css"}
     state.pop("layout", None)
     page = browser.new_page(viewport={"width": 1280, "height": 1400})
     page.set_content(PAGE)
-    page.evaluate(MOUNT, {"state": state, "css": widget._css})
-    page.wait_for_timeout(1000)  # the photograph is decoded
-    labels = page.locator("input[type=range]").evaluate_all(
-        "(all) => all.map((e) => e.checkVisibility() ? e.labels[0]?.textContent ?? '' : null)"
-    )
-    acts = {f"slider {label}": ("slider", i) for i, label in enumerate(labels) if label is not None}
-    results = {}
-    for label, (act, index) in (acts | {"pointer": ("pointer", 0)}).items():
-        options = {"act": act, "index": index, "frames": WARM_UP + FRAMES}
-        times = page.evaluate(MEASURE, options)
-        p50, p95 = np.percentile(times["works"][WARM_UP:], [50, 95])
-        results[label] = {
-            "p50_ms": round(float(p50), 2),
-            "p95_ms": round(float(p95), 2),
-            "frames_per_second": round(times["perSecond"], 1),
-        }
+    page.evaluate(MOUNT, {"state": state, "css": case.widget._css})
+    page.wait_for_timeout(300)  # the photograph is decoded
+    options = {"trait": case.trait, "values": case.values, "drag": DRAG_MS}
+    page.evaluate(REDRAW, options | {"redraws": WARM_UP})
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+    before = processor_ms(session)
+    works = page.evaluate(REDRAW, options | {"redraws": REDRAWS})
+    processor = (processor_ms(session) - before) / REDRAWS
+    frames = page.evaluate(DRAG, options)
     page.close()
-    return results
+    p50, p95 = np.percentile(works, [50, 95])
+    return {
+        "processor_ms": round(processor, 2),
+        "p50_ms": round(float(p50), 2),
+        "p95_ms": round(float(p95), 2),
+        "frames_per_second": round(frames, 1),
+        "limit_p95_ms": LIMITS_MS[case.limit],
+    }
 
 
 def main() -> int:
+    found = {}
     with chromium() as browser:
-        found = {name: measure(browser, name, traits) for name, traits in WIDGETS.items()}
-    for name, acts in found.items():
-        for act, times in acts.items():
+        for case in cases():
+            found[case.name] = times = measure(browser, case)
+            print(f"processor {times['processor_ms']:6.2f} ms", end=", ")
             print(f"p50 {times['p50_ms']:6.2f} ms, p95 {times['p95_ms']:6.2f} ms", end=", ")
-            print(f"{times['frames_per_second']:5.1f} frames/s  {name}, {act}")
-    slowest = max(times["p95_ms"] for acts in found.values() for times in acts.values())
+            print(f"{times['frames_per_second']:5.1f} frames/s  {case.name}", flush=True)
     result = {
-        "what": "the page's work for a frame, ms, and frames per second, photographs of 256x256",
-        "frames": FRAMES,
-        "limit_p95_ms": round(LIMIT_MS, 1),
-        "slowest_p95_ms": slowest,
+        "what": "a redraw of a photograph of 256x256, ms; frames per second of a drag",
+        "redraws": REDRAWS,
         "widgets": found,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "load_average": round(os.getloadavg()[0], 1),  # other work on the machine lengthens it
         "date": date.today().isoformat(),
     }
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    return 0 if slowest < LIMIT_MS else 1
+    return 0 if all(each["p95_ms"] < each["limit_p95_ms"] for each in found.values()) else 1
 
 
 if __name__ == "__main__":

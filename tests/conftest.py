@@ -30,9 +30,13 @@ HOW_TO_INSTALL = (
 
 
 def find_chromium(playwright) -> str:
-    """Return the path of the browser to drive: $CHROMIUM, playwright's own, the system's."""
+    """Return the path of the browser to drive: $CHROMIUM, playwright's own, the system's.
+
+    The headless shell comes first: it draws pages alone, and no window around them.
+    """
     candidates = [
         os.environ.get("CHROMIUM"),
+        shutil.which("chromium-headless-shell"),
         playwright.chromium.executable_path,
         shutil.which("chromium"),
         shutil.which("chromium-browser"),

@@ -118,6 +118,15 @@ def page_state(env, docname: str) -> dict:
 # A box of controls as the page host lays it out: what stands still there takes the same room.
 BOX = '<div style="display:flex;flex-flow:{flow};gap:.5rem 1rem"{more}>{body}</div>'
 
+# A slider of the page host's, which does not move.
+SLIDER = (
+    '<div style="display:flex;flex-wrap:wrap;gap:.25rem .75rem;align-items:center">'
+    '<label style="display:flex;flex-wrap:wrap;gap:.375rem;align-items:center;min-height:1.5rem">'
+    '<span>{description}</span><input type="range" disabled min="{min}" max="{max}" '
+    'value="{value}" style="width:12rem;max-width:100%;min-height:1.5rem"></label>'
+    "<output>{value}</output></div>"
+)
+
 
 def still_form(reference: str, state: dict) -> str:
     """Return what stands for a saved widget where no script runs.
@@ -139,6 +148,8 @@ def still_form(reference: str, state: dict) -> str:
         return BOX.format(flow=flow, more="", body=body)
     if model["model_name"] == "AnyModel":
         return f'<div style="flex:1 1 100%;min-width:0">{drawn_still(traits)}</div>'
+    if "max" in traits:
+        return SLIDER.format_map({name: escape(str(value)) for name, value in traits.items()})
     choices = traits.get("_options_labels") or [traits.get("value", "")]
     words = [traits.get("description", ""), choices[traits.get("index") or 0]]
     return f"<div>{escape(' '.join(str(word) for word in words if word != ''))}</div>"
@@ -358,11 +369,21 @@ def write_style(app, exception) -> None:
 EMBEDDED = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=\s]{700,})")
 
 
+#: A picture with more pixels a side is a photograph, or one that was filtered.
+SMALL = 48
+
+
 def as_webp(match: re.Match) -> str:
-    """Return a picture's data URL as WebP, the same pixel for pixel and half as large."""
+    """Return a picture's data URL as WebP, several times lighter.
+
+    A small picture, whose pixels one can see, stays the same pixel for pixel.
+    """
     buffer = BytesIO()
     with Image.open(BytesIO(b64decode(match[1]))) as picture:
-        picture.save(buffer, "WEBP", lossless=True, method=6, exact=True)
+        if max(picture.size) <= SMALL:
+            picture.save(buffer, "WEBP", lossless=True, method=6, exact=True)
+        else:
+            picture.save(buffer, "WEBP", quality=90, method=6, use_sharp_yuv=True)
     return "data:image/webp;base64," + b64encode(buffer.getvalue()).decode()
 
 

@@ -263,19 +263,22 @@ def _stage(explorer, now: Scene) -> str:
     heat = f'<img class="cnn-rf-heat" alt="" src="{_url(_heat(now))}">'
     small, result = pictures(explorer, now)
     return _panel(
-        "input", t["fieldInput"].format(size=size), small,
+        "input", t["fieldInput"].format(size=size), t["inputPicture"].format(size=size), small,
         _laid((before, before), size, length), _laid(corner, field.size, length),
         heat if explorer.show == "paths" else "",
     ) + _panel(
-        "output", t["fieldOutput"].format(size=output), result,
+        "output", t["fieldOutput"].format(size=output),
+        t["outputPicture"].format(size=output), result,
         _laid((0, 0), output, output), _laid(now.chosen, 1, output), "",
     )  # fmt: skip
 
 
-def _panel(role: str, label: str, image: np.ndarray, place: str, mark: str, inner: str) -> str:
+def _panel(
+    role: str, label: str, alt: str, image: np.ndarray, place: str, mark: str, inner: str
+) -> str:
     return (
         f'<div class="cnn-rf-panel cnn-{role}"><div class="cnn-label">{label}</div>'
-        f'<div class="cnn-rf-frame"><div class="cnn-rf-plane"><img alt="{label}" style="{place}" '
+        f'<div class="cnn-rf-frame"><div class="cnn-rf-plane"><img alt="{alt}" style="{place}" '
         f'src="{_url(image)}"><div class="cnn-rf-mark" style="{mark}">{inner}</div></div></div>'
         "</div>"
     )

@@ -260,8 +260,11 @@ def panel(board: Board) -> str:
     measures = f"--rows:{len(board.texts)};--columns:{len(board.texts[0])};--longest:{longest}"
     frame = f'<div class="cnn-lens" style="{_place(board)}"></div>' if board.lens else ""
     lines = zip(board.texts, board.looks, strict=True)
+    # A row has its height before the next one is read: nothing moves while a page arrives.
+    height = f"flex:0 0 {100 / len(board.texts):.6g}%"
     rows = "".join(
-        f'<tr role="row">{_header("row", r)}{_row(*line)}</tr>' for r, line in enumerate(lines, 1)
+        f'<tr role="row" style="{height}">{_header("row", r)}{_row(*line)}</tr>'
+        for r, line in enumerate(lines, 1)
     )
     head = "".join(_header("col", c) for c in range(1, len(board.texts[0]) + 1))
     return (

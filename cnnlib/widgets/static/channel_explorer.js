@@ -10,7 +10,7 @@ import {
 } from "./channel_model.js";
 import STRINGS from "./channel_explorer.json" with { type: "json" };
 import {
-  button, choice, div, element, freshId, segments, setText, template,
+  button, choice, div, element, freshId, segments, setText, template, widgetRoot,
 } from "./elements.js";
 import { clamp, set, startClock } from "./explorer_model.js";
 import { Grid } from "./grid.js";
@@ -44,7 +44,7 @@ class ChannelView {
     this.onChange = () => this.#schedule();
     for (const name of CHANNEL_TRAITS) model.on(`change:${name}`, this.onChange);
     this.draw();
-    el.append(div("cnn-widget", this.root));
+    el.append(widgetRoot(this.root));
   }
 
   remove() {

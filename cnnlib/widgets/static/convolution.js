@@ -6,7 +6,7 @@
 import { products, resized, total } from "./arithmetic.js";
 import STRINGS from "./convolution.json" with { type: "json" };
 import {
-  button, choice, div, element, segments, setText, slider, template,
+  button, choice, div, element, segments, setText, slider, template, widgetRoot,
 } from "./elements.js";
 import {
   TRAITS, acceptState, advance, clamp, sceneOf, set, startClock, togglePlay,
@@ -42,7 +42,7 @@ class Explorer {
     this.onChange = () => this.#schedule();
     for (const name of TRAITS) model.on(`change:${name}`, this.onChange);
     this.draw();
-    el.append(div("cnn-widget", this.root));
+    el.append(widgetRoot(this.root));
   }
 
   remove() {

@@ -30,6 +30,19 @@ export function div(className, ...children) {
   return element("div", { className }, ...children);
 }
 
+/**
+ * The outermost element of a widget, whose keys are its own: in command mode a Jupyter notebook
+ * would take the arrow keys for its cells, and cut a cell at an X. What has the focus must itself
+ * say that it wants none of that.
+ */
+export function widgetRoot(root) {
+  const outer = div("cnn-widget", root);
+  outer.addEventListener("focusin", ({ target }) => {
+    setAttribute(target, "data-lm-suppress-shortcuts", "true");
+  });
+  return outer;
+}
+
 /** Set a text only where it differs: an untouched node costs the browser nothing. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;

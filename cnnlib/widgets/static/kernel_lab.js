@@ -5,7 +5,7 @@
 
 import { flipped, grid, products, resized, total } from "./arithmetic.js";
 import {
-  button, choice, div, element, segments, setAttribute, setText, slider, template,
+  button, choice, div, element, segments, setAttribute, setText, slider, template, widgetRoot,
 } from "./elements.js";
 import { clamp, set } from "./explorer_model.js";
 import {
@@ -63,7 +63,7 @@ class Lab {
     for (const name of STATE) model.on(`change:${name}`, this.onChange);
     this.onPhoto = () => this.load();
     model.on("change:photo", this.onPhoto);
-    this.outer = div("cnn-widget", this.root);
+    this.outer = widgetRoot(this.root);
     this.el = el;
   }
 

@@ -37,6 +37,27 @@ export function emptyPlane(height, width) {
   return { height, width, values: new Float64Array(height * width) };
 }
 
+/**
+ * A maker of planes, as `emptyPlane` is one, that hands out the same memory again once it is
+ * cleared: for photographs that are drawn in every frame. What was in the memory is still there, so
+ * all that gets a maker here writes every number of a plane.
+ * @returns {{ plane: (height: number, width: number) => Plane, clear: () => void }}
+ */
+export function planeStore() {
+  const buffers = [];
+  let used = 0;
+  const plane = (height, width) => {
+    const size = height * width;
+    if (!(buffers[used]?.length >= size)) buffers[used] = new Float64Array(size);
+    used += 1;
+    return { height, width, values: buffers[used - 1].subarray(0, size) };
+  };
+  const clear = () => {
+    used = 0;
+  };
+  return { plane, clear };
+}
+
 /** @param {number[][]} rows @returns {Plane} */
 export function planeOf(rows) {
   return { height: rows.length, width: rows[0].length, values: Float64Array.from(rows.flat()) };
@@ -51,10 +72,11 @@ export function rowsOf({ height, width, values }) {
 /**
  * A plane moved down and to the right (up and to the left where negative). What comes in from
  * outside repeats the edge.
- * @param {Plane} plane @param {number} down @param {number} right @returns {Plane}
+ * @param {Plane} plane @param {number} down @param {number} right
+ * @param {typeof emptyPlane} [make] @returns {Plane}
  */
-export function shifted({ height, width, values }, down, right) {
-  const moved = emptyPlane(height, width);
+export function shifted({ height, width, values }, down, right, make = emptyPlane) {
+  const moved = make(height, width);
   const inside = (place, size) => Math.min(Math.max(place, 0), size - 1);
   for (let r = 0; r < height; r += 1) {
     const from = inside(r - down, height) * width;
@@ -65,9 +87,9 @@ export function shifted({ height, width, values }, down, right) {
   return moved;
 }
 
-/** A plane with its edge repeated once around it. @param {Plane} plane @returns {Plane} */
-function edged({ height, width, values }) {
-  const wide = emptyPlane(height + 2, width + 2);
+/** A plane with its edge repeated once around it. */
+function edged({ height, width, values }, make) {
+  const wide = make(height + 2, width + 2);
   for (let r = 0; r < height + 2; r += 1) {
     const from = Math.min(Math.max(r - 1, 0), height - 1) * width;
     for (let c = 0; c < width + 2; c += 1) {
@@ -81,10 +103,10 @@ function edged({ height, width, values }) {
 /**
  * The maxima that "blur" blurs: of the window at every place, and at one more beyond each edge,
  * which the edge, repeated, fills.
- * @param {Plane} plane @param {Pooling} pooling
+ * @param {Plane} plane @param {Pooling} pooling @param {typeof emptyPlane} [make]
  */
-export function maximaOf(plane, { kernelSize }) {
-  return pool(edged(plane), { mode: "max", kernelSize, stride: 1 });
+export function maximaOf(plane, { kernelSize }, make = emptyPlane) {
+  return pool(edged(plane, make), { mode: "max", kernelSize, stride: 1 }, make);
 }
 
 /**
@@ -93,73 +115,89 @@ export function maximaOf(plane, { kernelSize }) {
  *
  * Each way of pooling can be done along the rows first, then along the columns: for a window of 4
  * that is 8 steps a number instead of 16.
- * @param {Plane} plane @param {Pooling} pooling @returns {Plane}
+ * @param {Plane} plane @param {Pooling} pooling @param {typeof emptyPlane} [make]
+ * @returns {Plane}
  */
-export function pool(plane, pooling) {
+export function pool(plane, pooling, make = emptyPlane) {
   const isBlur = pooling.mode === "blur";
-  const source = isBlur ? maximaOf(plane, pooling) : plane;
+  const source = isBlur ? maximaOf(plane, pooling, make) : plane;
   const length = isBlur ? BLUR.length : pooling.kernelSize;
-  const { stride } = pooling;
-  const weights = axisWeights(pooling);
-  const result = alongColumns(alongRows(source, length, stride, weights), length, stride, weights);
-  if (!weights) return result;
-  const whole = weights.reduce((sum, weight) => sum + weight) ** 2;
-  for (let i = 0; i < result.values.length; i += 1) result.values[i] /= whole;
-  return result;
+  const whole = axisWeights(pooling)?.reduce((sum, weight) => sum + weight) ?? 1;
+  const axis = { length, stride: pooling.stride, take: TAKE[pooling.mode] };
+  return alongColumns(alongRows(source, axis, make), axis, whole ** 2, make);
 }
 
 /** The size of a pooled axis, 0 where the window is larger. */
 export const pooledSize = (size, { kernelSize, stride }) => positions(size, kernelSize, stride);
 
 /** Make one row of each of `height`: of numbers that lie side by side. */
-function alongRows({ height, width, values }, length, stride, weights) {
-  const result = emptyPlane(height, positions(width, length, stride));
+function alongRows({ height, width, values }, { length, stride, take }, make) {
+  const result = make(height, positions(width, length, stride));
   for (let r = 0; r < height; r += 1) {
-    const row = { from: r * width, to: r * result.width, count: result.width };
-    foldLine(values, result.values, row, { length, stride, step: 1, weights });
+    const to = r * result.width;
+    take(values, r * width, stride, 1, length, result.values, to, to + result.width, 1);
   }
   return result;
 }
 
-/** Make each row of `length` rows: of numbers that lie one above the other. */
-function alongColumns({ height, width, values }, length, stride, weights) {
-  const result = emptyPlane(positions(height, length, stride), width);
+/** Make each row of `length` rows: of numbers that lie one above the other. Divide by `whole`. */
+function alongColumns({ height, width, values }, { length, stride, take }, whole, make) {
+  const result = make(positions(height, length, stride), width);
   for (let r = 0; r < result.height; r += 1) {
-    const row = { from: r * stride * width, to: r * width, count: width };
-    foldLine(values, result.values, row, { length, stride: 1, step: width, weights });
+    const [from, to] = [r * stride * width, r * width];
+    take(values, from, 1, width, length, result.values, to, to + width, whole);
   }
   return result;
 }
 
-/** Write `count` numbers, each the largest of `length` that lie `step` apart, or their sum. */
-function foldLine(values, result, { from, to, count }, { length, stride, step, weights }) {
-  for (let k = 0; k < length; k += 1) {
-    const start = from + k * step;
-    if (weights) addLine(values, start, stride, weights[k], result, to, count);
-    else raiseLine(values, start, stride, k === 0, result, to, count);
+// What becomes of `length` numbers that lie `step` apart: one number, divided by `whole`. The next
+// one's begin `stride` further on. The results go from `to` to `end`. (A loop for each, without
+// objects in it: a photograph takes half a million steps.)
+
+function takeLargest(values, from, stride, step, length, result, to, end) {
+  const reach = step * length;
+  for (; to < end; to += 1, from += stride) {
+    let most = values[from];
+    for (let at = from + step; at < from + reach; at += step) {
+      if (values[at] > most) most = values[at];
+    }
+    result[to] = most;
   }
 }
 
-function addLine(values, start, stride, weight, result, to, count) {
-  for (let i = 0; i < count; i += 1) result[to + i] += weight * values[start + i * stride];
-}
-
-function raiseLine(values, start, stride, isFirst, result, to, count) {
-  for (let i = 0; i < count; i += 1) {
-    const value = values[start + i * stride];
-    if (isFirst || value > result[to + i]) result[to + i] = value;
+function takeSum(values, from, stride, step, length, result, to, end, whole) {
+  const reach = step * length;
+  for (; to < end; to += 1, from += stride) {
+    let sum = 0;
+    for (let at = from; at < from + reach; at += step) sum += values[at];
+    result[to] = sum / whole;
   }
 }
+
+function takeBlur(values, from, stride, step, length, result, to, end, whole) {
+  const [first, middle, last] = BLUR;
+  for (; to < end; to += 1, from += stride) {
+    const sides = first * values[from] + last * values[from + 2 * step];
+    result[to] = (sides + middle * values[from + step]) / whole;
+  }
+}
+
+function takeFirst(values, from, stride, step, length, result, to, end) {
+  for (; to < end; to += 1, from += stride) result[to] = values[from];
+}
+
+const TAKE = { max: takeLargest, average: takeSum, blur: takeBlur, stride: takeFirst };
 
 /**
  * Pool again and again: every plane on the way, the first one included. It ends early where the
  * window no longer fits.
- * @param {Plane} plane @param {Pooling} pooling @param {number} times @returns {Plane[]}
+ * @param {Plane} plane @param {Pooling} pooling @param {number} times
+ * @param {typeof emptyPlane} [make] @returns {Plane[]}
  */
-export function poolAgain(plane, pooling, times) {
+export function poolAgain(plane, pooling, times, make = emptyPlane) {
   const planes = [plane];
   while (planes.length <= times && planes.at(-1).values.length > 0) {
-    planes.push(pool(planes.at(-1), pooling));
+    planes.push(pool(planes.at(-1), pooling, make));
   }
   return planes;
 }
@@ -214,10 +252,11 @@ export function seenAlong(size, pooling) {
  * `isWithin` denies that a row (of axis 0) or column (of axis 1), then or now, looks at pixels of
  * the input alone, at none beyond its edge.
  * @param {Plane} plane @param {number} down @param {number} right
- * @param {(place: number, axis: number) => boolean} isWithin @returns {Plane}
+ * @param {(place: number, axis: number) => boolean} isWithin @param {typeof emptyPlane} [make]
+ * @returns {Plane}
  */
-export function movedAlong({ height, width, values }, down, right, isWithin) {
-  const moved = emptyPlane(height, width);
+export function movedAlong({ height, width, values }, down, right, isWithin, make = emptyPlane) {
+  const moved = make(height, width);
   const sources = (count, by, axis) => {
     const isKnown = (place) => place >= 0 && place < count && isWithin(place, axis);
     const from = (_, place) => (isKnown(place) && isKnown(place - by) ? place - by : -1);
@@ -237,10 +276,11 @@ export function movedAlong({ height, width, values }, down, right, isWithin) {
 /**
  * How two planes of one size differ, over the places that both know.
  * @param {Plane} now @param {Plane} before @param {number} [least] what counts as a change
+ * @param {typeof emptyPlane} [make]
  */
-export function difference(now, before, least = 1e-9) {
+export function difference(now, before, least = 1e-9, make = emptyPlane) {
   let [known, changed, largest, sum] = [0, 0, 0, 0];
-  const plane = emptyPlane(now.height, now.width);
+  const plane = make(now.height, now.width);
   for (let i = 0; i < now.values.length; i += 1) {
     const change = now.values[i] - before.values[i];
     plane.values[i] = change;

@@ -5,7 +5,7 @@
 // The model's traits are the whole state. A control sets a trait; a trait that changes, from here
 // or from outside, draws the view again in place.
 
-import { button, choice, div, element, segments, setText, slider } from "./elements.js";
+import { button, choice, div, element, segments, setText, slider, widgetRoot } from "./elements.js";
 import { clamp, set, startClock } from "./explorer_model.js";
 import { Grid } from "./grid.js";
 import { aligned, decimal, exact, parse } from "./numbers.js";
@@ -51,7 +51,7 @@ class PoolingView {
     this.onChange = () => this.#schedule();
     for (const name of [...POOLING_TRAITS, "photo"]) model.on(`change:${name}`, this.onChange);
     this.draw();
-    el.append(div("cnn-widget", this.root));
+    el.append(widgetRoot(this.root));
   }
 
   remove() {

@@ -3,8 +3,8 @@
 import { resized } from "./arithmetic.js";
 import { clamp, set } from "./explorer_model.js";
 import {
-  difference, lookedAt, movedAlong, planeOf, pool, poolAgain, pooledSize, reachOf, seenAlong,
-  shifted, winnerAt,
+  difference, lookedAt, movedAlong, planeOf, planeStore, pool, poolAgain, pooledSize, reachOf,
+  seenAlong, shifted, winnerAt,
 } from "./pooling.js";
 import { same } from "./presets.js";
 import { isNumberGrid, isWhole } from "./share.js";
@@ -60,9 +60,9 @@ export function settingsOf(model) {
  * number of places, against the plane as it was, moved along by so many.
  * @param {Plane} input @param {Plane} now @param {Plane} before
  * @param {ReturnType<typeof settingsOf>} settings @param {number} times how often it is pooled
- * @param {number} [least] what counts as a change
+ * @param {number} [least] what counts as a change @param {typeof emptyPlane} [make]
  */
-export function shiftEffect(input, now, before, settings, times, least) {
+export function shiftEffect(input, now, before, settings, times, least, make) {
   const { down, right, reference, stride, kernelSize } = settings;
   const step = stride ** times; // pixels from one place of the planes to the next
   const isWholePlaces = down % step === 0 && right % step === 0;
@@ -73,8 +73,9 @@ export function shiftEffect(input, now, before, settings, times, least) {
   const isWithin = (place, axis) =>
     place * step - reach * spread >= 0 &&
     place * step + (kernelSize - 1 + reach) * spread < sizes[axis];
-  const moved = places && movedAlong(before, ...places, isWithin);
-  const [still, along] = [before, moved].map((plane) => plane && difference(now, plane, least));
+  const moved = places && movedAlong(before, ...places, isWithin, make);
+  const against = (plane) => plane && difference(now, plane, least, make);
+  const [still, along] = [before, moved].map(against);
   const shown = reference === "moved" ? moved : before;
   return { step, places, still, along, shown, change: reference === "moved" ? along : still };
 }
@@ -126,24 +127,29 @@ function winnersOf(input, settings, rows, columns) {
 
 /**
  * A function that gives everything that a model's traits show of a photograph. It keeps what a
- * shift does not change.
+ * shift does not change. The planes of a scene hold until the next one.
  * @returns {(model: Model, photo: Plane) => object}
  */
 export function photoScenes() {
   let [key, before] = ["", null];
+  const [kept, passing] = [planeStore(), planeStore()];
   return (model, photo) => {
     const settings = settingsOf(model);
     const { mode, kernelSize, stride, repeats } = settings;
     const wanted = [mode, kernelSize, stride, repeats, model.get("photo")].join();
-    if (wanted !== key) before = poolAgain(photo, settings, repeats).at(-1);
+    if (wanted !== key) {
+      kept.clear();
+      before = poolAgain(photo, settings, repeats, kept.plane).at(-1);
+    }
     key = wanted;
-    const input = shifted(photo, settings.down, settings.right);
-    const planes = poolAgain(input, settings, repeats);
+    passing.clear();
+    const input = shifted(photo, settings.down, settings.right, passing.plane);
+    const planes = poolAgain(input, settings, repeats, passing.plane);
     const now = planes.at(-1);
     const problem = now.values.length === 0;
     const effect = problem
       ? null
-      : shiftEffect(input, now, before, settings, repeats, GREY_LEVEL);
+      : shiftEffect(input, now, before, settings, repeats, GREY_LEVEL, passing.plane);
     return { settings, input, planes, now, problem, effect };
   };
 }

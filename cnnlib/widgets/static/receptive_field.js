@@ -110,25 +110,39 @@ function pathsBefore({ kernel_size, stride, padding, dilation }, { first, counts
 export function averaged(image, layers, table) {
   return layers.reduce((values, layer, l) => {
     const [size, output] = [table[l].output, table[l + 1].output];
-    const across = averagedRows(values, size, size, output, layer);
-    return averagedRows(across, output, size, output, layer);
+    const down = averagedDown(values, size, size, output, layer);
+    return averagedDown(down, size, output, output, layer);
   }, image);
 }
 
-/** Average along the rows of a picture of `height` by `width`, and turn it on its diagonal. */
-function averagedRows(image, height, width, output, { kernel_size, stride, padding, dilation }) {
-  const result = new Float64Array(output * height);
-  for (let r = 0; r < height; r += 1) {
-    for (let c = 0; c < output; c += 1) {
-      let sum = 0;
-      for (let k = 0; k < kernel_size; k += 1) {
-        const x = c * stride - padding + k * dilation;
-        if (x >= 0 && x < width) sum += image[r * width + x];
-      }
-      result[c * height + r] = sum / kernel_size;
+/** Average down the columns of a picture of `height` by `width`, and turn it on its diagonal. */
+function averagedDown(image, height, width, output, { kernel_size, stride, padding, dilation }) {
+  const result = new Float64Array(width * output);
+  const sums = runningSums(image, width, dilation);
+  const steps = (distance) => dilation * Math.ceil(Math.max(distance, 0) / dilation);
+  for (let r = 0; r < output; r += 1) {
+    const top = r * stride - padding;
+    const bottom = top + dilation * (kernel_size - 1);
+    const first = top + steps(-top); // of the rows that are in the picture
+    const last = bottom - steps(bottom - height + 1);
+    if (first > last) continue;
+    const [before, all] = [first * width, (last + dilation) * width];
+    for (let c = 0; c < width; c += 1) {
+      result[c * output + r] = (sums[all + c] - sums[before + c]) / kernel_size;
     }
   }
   return result;
+}
+
+/**
+ * Each row, plus the row `dilation` above it, and so on up to the top; above them as many rows of 0
+ * as `dilation`. The sum over a kernel of any size is then the difference of two rows.
+ */
+function runningSums(image, width, dilation) {
+  const above = dilation * width;
+  const sums = new Float64Array(above + image.length);
+  for (let i = 0; i < image.length; i += 1) sums[above + i] = sums[i] + image[i];
+  return sums;
 }
 
 /**

@@ -6,6 +6,7 @@
 import { span } from "./arithmetic.js";
 import {
   button, choice, div, element, freshId, segments, setAttribute, setText, slider, template,
+  widgetRoot,
 } from "./elements.js";
 import { clamp, set } from "./explorer_model.js";
 import { decimal } from "./numbers.js";
@@ -73,7 +74,7 @@ class FieldView {
     this.onChange = () => this.#schedule();
     for (const name of [...STATE, "photo"]) model.on(`change:${name}`, this.onChange);
     this.draw();
-    el.append(div("cnn-widget", this.root));
+    el.append(widgetRoot(this.root));
   }
 
   remove() {
@@ -350,13 +351,18 @@ class FieldView {
     lay(this.input.canvas, [before, before], inputSize, length);
     this.output.plane.hidden = problem !== "";
     setText(this.problem, this.#problemText());
-    const key = JSON.stringify([layers, inputSize, url, Boolean(this.image)]);
-    if (key === this.painted || !this.image) return;
+    if (!this.image) return;
+    const inputKey = JSON.stringify([inputSize, url]);
+    if (inputKey !== this.shrunkBy) {
+      const { width, height, values } = this.image;
+      this.small = shrunk(values, width, height, inputSize);
+      paintGrey(this.input.canvas, this.small, inputSize);
+    }
+    this.shrunkBy = inputKey;
+    const key = JSON.stringify([inputKey, layers]);
+    if (key === this.painted || problem) return;
     this.painted = key;
-    const { width, height, values } = this.image;
-    const small = shrunk(values, width, height, inputSize);
-    paintGrey(this.input.canvas, small, inputSize);
-    if (!problem) paintGrey(this.output.canvas, averaged(small, layers, table), place.output);
+    paintGrey(this.output.canvas, averaged(this.small, layers, table), place.output);
   }
 
   async #load(url) {
