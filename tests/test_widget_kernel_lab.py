@@ -813,7 +813,9 @@ def test_every_control_is_reached_by_the_tab_key_and_shows_it(visit):
     seen = set()
     for _ in range(40):
         name, outline = page.evaluate(
-            """() => { const e = document.activeElement;
+            """async () => {
+              await new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)));
+              const e = document.activeElement;
               const drawn = e.type === "radio" ? e.nextElementSibling : e;
               return [e.ariaLabel ?? e.labels?.[0]?.textContent ?? e.textContent,
                 getComputedStyle(drawn).outlineStyle]; }"""
