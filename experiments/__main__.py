@@ -9,9 +9,8 @@ from pathlib import Path
 from cnnlib.profiles import PROFILES, profile
 
 HERE = Path(__file__).parent
-EXPERIMENTS = sorted(
-    path.stem for path in HERE.glob("*.py") if path.stem not in ("__init__", "__main__", "common")
-)
+SHARED = ("__init__", "__main__", "common", "comparison")
+EXPERIMENTS = sorted(path.stem for path in HERE.glob("*.py") if path.stem not in SHARED)
 
 
 def main():

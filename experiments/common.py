@@ -93,13 +93,7 @@ class Classification:
                 "mean": list(mean),
                 "std": list(std),
             },
-            data={
-                "name": splits["train"].name,
-                "splits": {
-                    name: {"name": part.name, "n": len(part), "sha256": part.sha256}
-                    for name, part in {**splits, **tests}.items()
-                },
-            },
+            data=describe({**splits, **tests}),
             architecture={
                 "name": self.model,
                 "num_classes": len(splits["train"].classes),
@@ -209,6 +203,15 @@ class Classification:
             "probe": probe(model),
             "subset": {"n": result.n, "correct": result.correct, "sha256": subset.sha256},
         }
+
+
+def describe(parts: dict) -> dict:
+    """Return a record's entry on the data: each split with its size and hash."""
+    splits = {
+        name: {"name": part.name, "n": len(part), "sha256": part.sha256}
+        for name, part in parts.items()
+    }
+    return {"name": parts["train"].name, "splits": splits}
 
 
 def count_pairs(labels: torch.Tensor, predicted: torch.Tensor, classes: int) -> torch.Tensor:

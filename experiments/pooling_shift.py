@@ -29,7 +29,7 @@ from cnnlib.training import (
     train,
 )
 
-from .common import RUNS, VALIDATION
+from .common import RUNS, VALIDATION, describe
 
 NAME = "pooling_shift"
 CROP = 24  # pixels a side, of 32
@@ -245,13 +245,7 @@ def run(profile, seeds, original_pixels=None):
         device=records.describe_device(str(device)),
         precision=pick_precision(config.precision, device),
         config={**asdict(config), "batch_size": BATCH_SIZE, "crop": CROP, "flip": True},
-        data={
-            "name": parts["train"].name,
-            "splits": {
-                name: {"name": part.name, "n": len(part), "sha256": part.sha256}
-                for name, part in parts.items()
-            },
-        },
+        data=describe(parts),
         architecture={
             "name": NAME,
             "num_classes": len(parts["train"].classes),

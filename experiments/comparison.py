@@ -1,0 +1,208 @@
+"""Several networks under the same conditions, some seeds each, tested once, in one record.
+
+A run that has ended is kept under ``runs/``, so that a comparison which is stopped goes on where
+it was, at the latest from its last epoch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from cnnlib import data, records
+from cnnlib.files import write_atomically
+from cnnlib.training import (
+    TrainConfig,
+    collect_logits,
+    fingerprint,
+    pick_device,
+    pick_precision,
+    train,
+)
+
+from .common import RUNS, VALIDATION, describe
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One network of a comparison, and what is its own in how it learns.
+
+    Parameters
+    ----------
+    build
+        Returns the network with random weights, given the number of classes.
+    augmentation
+        Options of :class:`cnnlib.data.DeviceBatches`.
+    changes
+        Fields of :class:`cnnlib.training.TrainConfig` that differ from the comparison's.
+    """
+
+    build: Callable[[int], nn.Module]
+    augmentation: dict = field(default_factory=dict)
+    changes: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Some variants on CIFAR-10, each trained from random weights with several seeds.
+
+    Parameters
+    ----------
+    name
+        The record's name, and that of the experiment.
+    variants
+        By the names that the record gives them.
+    config
+        How all of them train; the seed is replaced by each seed in turn.
+    batch_size
+        Pictures a step.
+    train
+        Training pictures to use at most; None for all that are not held out.
+    measure
+        ``measure(model, loader, parts)`` returns more facts for a run's entry in the record;
+        ``loader(images)`` gives normalised batches, and `parts` are the splits by name.
+    """
+
+    name: str
+    variants: dict[str, Variant]
+    config: TrainConfig
+    batch_size: int = 128
+    train: int | None = None
+    measure: Callable | None = None
+
+    def shortened(self) -> Comparison:
+        """Return the same comparison, one epoch on 500 pictures: enough to see it work."""
+        return replace(self, config=replace(self.config, epochs=1), train=500)
+
+    def run(self, profile: str, seeds, original_pixels: Path | None = None) -> records.Record:
+        """Train every variant with every seed, measure each once, and write the record."""
+        if original_pixels:
+            raise ValueError(f"{self.name} has no test on original pixels: leave the option out.")
+        plan = self.shortened() if profile == "short" else self
+        provenance = records.provenance()  # before the work: what is committed now is what runs
+        parts = plan.load(profile)
+        runs = [
+            plan.kept(profile, variant, seed, parts, provenance["git"])
+            for seed in seeds
+            for variant in plan.variants
+        ]
+        record = plan.record(profile, provenance, parts, runs)
+        print("record:", records.save(record, RUNS if profile == "short" else None))
+        return record
+
+    def load(self, profile: str) -> dict:
+        """Return the pictures to learn from, to choose by, and to test on."""
+        train_set, test_set = data.cifar10(fallback=profile == "short")
+        held_out = min(VALIDATION, len(train_set) // 10)
+        train_set, validation = data.split(train_set, validation=held_out, seed=0)
+        if profile == "short":
+            validation, test_set = validation.subset(slice(200)), test_set.subset(slice(500))
+        train_set = train_set.subset(slice(self.train))
+        return {"train": train_set, "validation": validation, "test": test_set}
+
+    def kept(self, profile: str, variant: str, seed: int, parts: dict, git: dict) -> dict:
+        """Return a run that ended before, from the same commit and settings, or run it now."""
+        path = self.folder(profile) / f"{slug(variant)}-{seed}.json"
+        facts = {
+            "commit": git["commit"],
+            "config": asdict(self.own_config(variant, seed)),
+            "batch_size": self.batch_size,
+            "augmentation": self.variants[variant].augmentation,
+            "train": parts["train"].sha256,
+        }
+        found = json.loads(path.read_text()) if path.exists() else {}
+        if found.get("facts") == facts and not git["dirty"]:
+            print(f"{variant}, seed {seed}: from {path}", flush=True)
+            return found["run"]
+        run = self.one(profile, variant, seed, parts)
+        text = json.dumps({"facts": facts, "run": run})
+        write_atomically(path, lambda file: file.write(text.encode()))
+        path.with_suffix(".pt").unlink()
+        return run
+
+    def own_config(self, variant: str, seed: int) -> TrainConfig:
+        """Return how one variant trains with one seed."""
+        return replace(self.config, seed=seed, **self.variants[variant].changes)
+
+    def one(self, profile: str, variant: str, seed: int, parts: dict) -> dict:
+        """Train one variant with one seed, and measure it at the end."""
+        config, classes = self.own_config(variant, seed), len(parts["train"].classes)
+        torch.manual_seed(seed)
+        model = self.variants[variant].build(classes)
+        mean, std = data.channel_statistics(parts["train"])
+        options = {"mean": mean, "std": std, "device": pick_device(config.device)}
+
+        def loader(images, batch_size=500):
+            return data.DeviceBatches(images, batch_size, shuffle=False, **options)
+
+        batches = data.DeviceBatches(
+            parts["train"],
+            self.batch_size,
+            seed=seed,
+            drop_last=True,
+            **self.variants[variant].augmentation,
+            **options,
+        )
+        checkpoint = self.folder(profile) / f"{slug(variant)}-{seed}.pt"
+        epochs = []
+        for epoch in train(
+            model, batches, loader(parts["validation"]), config, checkpoint=checkpoint
+        ):
+            speed = f"{epoch.images_per_second:.0f} images/s"
+            print(f"{variant}, seed {seed}  {epoch}  {speed}", flush=True)
+            epochs.append(asdict(epoch))
+        logits, labels = collect_logits(model, loader(parts["test"]), precision="fp32")
+        correct = int((logits.argmax(1) == labels).sum())
+        loss = float(F.cross_entropy(logits, labels))
+        more = self.measure(model, loader, parts) if self.measure else {}
+        return {
+            "variant": variant,
+            "seed": seed,
+            "seconds": sum(epoch["seconds"] for epoch in epochs),
+            "epochs": epochs,
+            "test": {"test": records.measured(len(labels), correct, loss)},
+            "parameters": sum(p.numel() for p in model.parameters()),
+            "fingerprint": fingerprint(model),
+            **more,
+        }
+
+    def record(self, profile: str, provenance: dict, parts: dict, runs: list) -> records.Record:
+        """Return the record of all runs."""
+        device = pick_device(self.config.device)
+        settings = {
+            name: {"augmentation": variant.augmentation, **variant.changes}
+            for name, variant in self.variants.items()
+        }
+        return records.Record(
+            name=self.name,
+            profile=profile,
+            **provenance,
+            device=records.describe_device(str(device)),
+            precision=pick_precision(self.config.precision, device),
+            config={**asdict(self.config), "batch_size": self.batch_size, "variants": settings},
+            data=describe(parts),
+            architecture={
+                "name": self.name,
+                "num_classes": len(parts["train"].classes),
+                "parameters": runs[0]["parameters"],
+                "fingerprint": runs[0]["fingerprint"],
+            },
+            runs=runs,
+        )
+
+    def folder(self, profile: str) -> Path:
+        """Return where runs under way and ended ones are kept."""
+        folder = RUNS / f"{self.name}-{profile}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+
+def slug(variant: str) -> str:
+    """Return a variant's name as the name of a file: ``"max, blur"`` is ``"max-blur"``."""
+    return "-".join("".join(c if c.isalnum() else " " for c in variant).split())

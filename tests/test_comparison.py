@@ -1,0 +1,156 @@
+"""Comparisons of networks: what the record says, what a stopped one keeps, the blocks by hand."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from cnnlib import data, records
+from cnnlib.arithmetic import conv_parameters
+from cnnlib.training import TrainConfig
+from experiments import vgg_kernels
+from experiments.comparison import Comparison, Variant, slug
+
+
+def linear(num_classes):
+    return nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, num_classes))
+
+
+def count_test_pictures(model, loader, parts):
+    return {"seen": sum(len(labels) for _, labels in loader(parts["test"]))}
+
+
+TINY = Comparison(
+    name="tiny",
+    variants={
+        "as it is": Variant(linear),
+        "slow, flipped": Variant(linear, {"flip": True}, {"lr": 0.001}),
+    },
+    config=TrainConfig(epochs=2, lr=0.01, device="cpu", precision="fp32"),
+    batch_size=32,
+    measure=count_test_pictures,
+)
+
+
+@pytest.fixture(autouse=True)
+def few_pictures(monkeypatch, tmp_path):
+    """Draw the data set, and let everything be written into a folder of the test's own."""
+    monkeypatch.setattr(data, "cifar10", lambda fallback: data.stand_in(train=300, test=50))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def clean(monkeypatch):
+    """Pretend that all is committed."""
+    state = records.provenance() | {"git": {"commit": "a" * 40, "dirty": False}}
+    monkeypatch.setattr(records, "provenance", lambda: state)
+    return state
+
+
+def full(comparison, tmp_path, monkeypatch, seeds=range(1)):
+    """Run the whole comparison, its record kept out of the shipped ones."""
+    monkeypatch.setattr(records, "results_folder", lambda: tmp_path)
+    return comparison.run("full", seeds)
+
+
+def test_the_record_says_what_was_done(tmp_path, monkeypatch):
+    record = full(TINY, tmp_path, monkeypatch, range(2))
+    assert records.load("tiny", tmp_path) == record
+    pairs = [(run["seed"], run["variant"]) for run in record.runs]
+    assert pairs == [(seed, name) for seed in (0, 1) for name in ("as it is", "slow, flipped")]
+    assert record.data["splits"]["train"]["n"] == 270
+    assert record.config["variants"]["slow, flipped"] == {
+        "augmentation": {"flip": True},
+        "lr": 0.001,
+    }
+    for run in record.runs:
+        assert run["parameters"] == 3072 * 10 + 10
+        assert run["test"]["test"]["n"] == run["seen"] == 50
+        assert len(run["epochs"]) == 2
+    lrs = {run["variant"]: max(epoch["lr"] for epoch in run["epochs"]) for run in record.runs}
+    assert lrs["as it is"] > 5 * lrs["slow, flipped"]
+
+
+def test_a_short_run_says_so_and_is_short(tmp_path):
+    record = TINY.run("short", range(1))
+    assert records.load("tiny", tmp_path / "runs") == record
+    assert record.profile == "short"
+    assert all(len(run["epochs"]) == 1 for run in record.runs)
+
+
+def test_an_ended_run_is_kept(tmp_path, monkeypatch, clean):
+    first = full(TINY, tmp_path, monkeypatch)
+    monkeypatch.setattr(Comparison, "one", lambda *_: pytest.fail("it ran again"))
+    assert full(TINY, tmp_path, monkeypatch) == first
+
+
+@pytest.mark.parametrize(
+    "change", [{"batch_size": 64}, {"train": 100}, {"config": replace(TINY.config, lr=0.02)}]
+)
+def test_a_run_with_other_settings_is_not_kept(change, tmp_path, monkeypatch, clean):
+    full(TINY, tmp_path, monkeypatch)
+    ran = []
+    one = Comparison.one
+    monkeypatch.setattr(Comparison, "one", lambda *a: ran.append(a[2]) or one(*a))
+    full(replace(TINY, **change), tmp_path, monkeypatch)
+    assert "as it is" in ran
+
+
+def test_a_run_of_uncommitted_code_is_not_kept(tmp_path, monkeypatch, clean):
+    clean["git"]["dirty"] = True
+    full(TINY, tmp_path, monkeypatch)
+    ran = []
+    one = Comparison.one
+    monkeypatch.setattr(Comparison, "one", lambda *a: ran.append(a[2]) or one(*a))
+    full(TINY, tmp_path, monkeypatch)
+    assert ran == list(TINY.variants)
+
+
+def test_original_pixels_are_refused():
+    with pytest.raises(ValueError, match="original pixels"):
+        TINY.run("short", range(1), original_pixels="slice.tar")
+
+
+def test_a_name_becomes_a_file():
+    assert slug("two 3x3, no ReLU between") == "two-3x3-no-ReLU-between"
+
+
+def test_every_block_of_vggs_question_sees_five_by_five_pixels():
+    for name, layers in vgg_kernels.BLOCKS.items():
+        block = vgg_kernels.block(layers).eval()
+        convolutions = [m for m in block.modules() if isinstance(m, nn.Conv2d)]
+        assert sum(c.kernel_size[0] - 1 for c in convolutions) + 1 == 5, name
+        assert all(c.weight.shape[:2] == (64, 64) for c in convolutions)
+        assert block(torch.randn(2, 64, 16, 16)).shape == (2, 64, 16, 16)
+
+
+def test_the_two_small_kernels_have_18_numbers_for_25():
+    def kernels(name):
+        model = vgg_kernels.build(name)
+        return sum(m.weight.numel() for m in model if isinstance(m, nn.Sequential) for m in m
+                   if isinstance(m, nn.Conv2d))  # fmt: skip
+
+    assert kernels("one 5x5") == 4 * conv_parameters(64, 64, 5, bias=False)
+    assert kernels("two 3x3") == kernels("two 3x3, no ReLU between")
+    assert kernels("two 3x3") / kernels("one 5x5") == 18 / 25
+
+
+def test_without_a_relu_two_kernels_are_one():
+    """Two convolutions in a row are a single one: 5x5, inside of the border."""
+    first, second, *_ = vgg_kernels.block((3, 3))
+    x = torch.randn(1, 64, 9, 9)
+    both = F.conv2d(first.weight.transpose(0, 1), second.weight.flip(2, 3), padding=2)
+    one = F.conv2d(x, both.transpose(0, 1))
+    torch.testing.assert_close(second(first(x))[..., 2:-2, 2:-2], one, atol=1e-4, rtol=1e-4)
+
+
+def test_what_is_kept_is_the_run_itself(tmp_path, monkeypatch, clean):
+    record = full(TINY, tmp_path, monkeypatch)
+    kept = json.loads((tmp_path / "runs" / "tiny-full" / "as-it-is-0.json").read_text())
+    assert kept["run"] == json.loads(json.dumps(record.runs[0]))
+    assert not list((tmp_path / "runs").rglob("*.pt"))
