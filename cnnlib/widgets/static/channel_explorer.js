@@ -14,51 +14,29 @@ import {
 } from "./elements.js";
 import { clamp, set, startClock } from "./explorer_model.js";
 import { Grid } from "./grid.js";
-import { decimal, exact, parse, short } from "./numbers.js";
+import { decimal, exact, short } from "./numbers.js";
 import { shadesOf } from "./shades.js";
-import { share } from "./share.js";
-import { fill, words } from "./strings.js";
-
-const READ_OUT_AFTER = 400; // ms of rest before a result is read out
+import { fill } from "./strings.js";
+import { GridView } from "./view.js";
 
 /** One view of the model. */
-class ChannelView {
+class ChannelView extends GridView {
   constructor(model, el) {
-    this.model = model;
-    this.t = words(document.documentElement.lang || "en", STRINGS);
+    super(model, STRINGS, CHANNEL_TRAITS);
     this.limits = model.get("limits");
-    this.linked = null; // the channel and the place in its slice that the reader points at
-    this.refused = null; // the field whose text is no number
-    this.initial = Object.fromEntries(CHANNEL_TRAITS.map((name) => [name, model.get(name)]));
     this.#makeHeader();
     this.#makePicture();
     this.#makeFlow();
     this.#makeReading();
     this.#makeKernels();
     this.#makeShapes();
-    this.#makeEnd();
-    const { header, caption, flow, reading, kernels, shapes, end, live } = this;
-    const attributes = { className: "cnn-channels", role: "group", "aria-label": this.t.title };
-    const parts = [header, caption, flow, reading, kernels, shapes, end, live];
-    this.root = element("div", attributes, ...parts);
-    this.onChange = () => this.#schedule();
-    for (const name of CHANNEL_TRAITS) model.on(`change:${name}`, this.onChange);
+    const accept = (values) => acceptChannels(values, this.limits);
+    this.end = this.makeEnd("cnn-ch-end", "channels", accept);
+    const { header, caption, flow, reading, kernels, shapes, end } = this;
+    this.makeRoot("cnn-channels", header, caption, flow, reading, kernels, shapes, end);
+    this.follow(CHANNEL_TRAITS);
     this.draw();
     el.append(widgetRoot(this.root));
-  }
-
-  remove() {
-    clearTimeout(this.announcement);
-    for (const name of CHANNEL_TRAITS) this.model.off(`change:${name}`, this.onChange);
-    this.link.dispose();
-    this.removed = true;
-  }
-
-  /** Several traits may change at once: draw them together. */
-  #schedule() {
-    if (this.scheduled) return;
-    this.scheduled = true;
-    queueMicrotask(() => this.draw());
   }
 
   // The parts, made once
@@ -98,7 +76,7 @@ class ChannelView {
     for (const grid of [this.bias, ...this.slices.flatMap(({ weights, products }) => [weights, products])]) {
       grid.setLens(null);
     }
-    this.#listenToFlow();
+    this.linkWithin(this.flow, (event) => this.#productOf(event));
   }
 
   #makeSlice(name, i) {
@@ -128,10 +106,9 @@ class ChannelView {
     const result = element("span", { className: "cnn-ch-equals" }, this.equals, " ", this.total);
     this.pair = template(this.t.productPair, "cnn-ch-pair");
     this.hint = element("p", { className: "cnn-ch-hint" });
-    this.refusal = element("p", { className: "cnn-ch-refusal", role: "alert" });
+    this.makeRefusal("cnn-ch-refusal");
     const sum = div("cnn-ch-sum-line", this.sumLine, this.terms.root, result);
     this.reading = div("cnn-ch-reading", sum, this.pair.root, this.hint, this.refusal);
-    this.live = element("div", { className: "cnn-hidden", "aria-live": "polite" });
   }
 
   #makeKernels() {
@@ -167,15 +144,6 @@ class ChannelView {
     this.shapeLines.at(-1).line.append(last);
     const lines = this.shapeLines.map(({ root }) => root);
     this.shapes = element("dl", { className: "cnn-ch-shapes" }, ...lines);
-  }
-
-  #makeEnd() {
-    const { t, model } = this;
-    const reset = button(t.reset, () => set(model, this.initial), { icon: "reset" });
-    const traits = CHANNEL_TRAITS.filter((name) => name !== "playing");
-    const accept = (values) => acceptChannels(values, this.limits);
-    this.link = share(model, "channels", { traits, accept }, t);
-    this.end = div("cnn-ch-end", reset, this.link.root);
   }
 
   // What the reader does
@@ -231,15 +199,9 @@ class ChannelView {
   }
 
   #listenToGrid(grid, toPlace) {
-    const go = (event) => {
-      const at = grid.place(event);
-      if (!at) return;
-      const [row, column] = toPlace(...at);
+    grid.onPlace((r, c) => {
+      const [row, column] = toPlace(r, c);
       set(this.model, { row, column, playing: false });
-    };
-    grid.table.addEventListener("click", go);
-    grid.table.addEventListener("pointermove", (event) => {
-      if (event.pointerType === "mouse" && event.buttons === 1) go(event);
     });
     grid.table.addEventListener("keydown", (event) => this.#onKey(event, grid));
   }
@@ -247,25 +209,11 @@ class ChannelView {
   #onKey(event, grid) {
     if (event.altKey || event.metaKey) return;
     const { row, column, rows, columns } = this.scene;
-    const places = {
-      ArrowLeft: [row, column - 1],
-      ArrowRight: [row, column + 1],
-      ArrowUp: [row - 1, column],
-      ArrowDown: [row + 1, column],
-      Home: [event.ctrlKey ? 0 : row, 0],
-      End: [event.ctrlKey ? rows - 1 : row, columns - 1],
-    };
-    const to = places[event.key];
-    if (!to) return;
-    event.preventDefault();
-    const [r, c] = [clamp(to[0], 0, rows - 1), clamp(to[1], 0, columns - 1)];
-    set(this.model, { row: r, column: c, playing: false });
-    this.draw(); // now, so that the focus can follow
-    grid.focus?.focus();
+    this.goByKey(event, grid, [row, column], [rows, columns]);
   }
 
   #editWeight(i, r, c) {
-    const value = this.#read({ grid: this.slices[i].weights, r, c }, this.limits.weight[1]);
+    const value = this.readNumber({ grid: this.slices[i].weights, r, c }, this.limits.weight[1]);
     if (value === null) return;
     const kernel = structuredClone(this.scene.weight[this.scene.kernel]);
     kernel[i][r][c] = value;
@@ -273,66 +221,15 @@ class ChannelView {
   }
 
   #editBias() {
-    const value = this.#read({ grid: this.bias, r: 0, c: 0 }, this.limits.bias[1]);
+    const value = this.readNumber({ grid: this.bias, r: 0, c: 0 }, this.limits.bias[1]);
     if (value === null) return;
     const bias = [...this.scene.bias];
     bias[this.scene.kernel] = value;
     set(this.model, { bias });
   }
 
-  /** The number that was typed into a field, or null after saying why it cannot be one. */
-  #read(at, limit) {
-    const text = at.grid.cells[at.r][at.c].field.value;
-    const value = parse(text);
-    if (value === null) return this.#refuse(at, fill(this.t.notANumber, { text }));
-    if (Math.abs(value) > limit) return this.#refuse(at, fill(this.t.outOfRange, { text, limit }));
-    this.#forgive();
-    at.grid.restore(at.r, at.c);
-    return value;
-  }
-
-  #refuse(at, reason) {
-    const old = this.refused;
-    const isSame = old?.grid === at.grid && old.r === at.r && old.c === at.c;
-    if (!isSame) this.#forgive();
-    at.grid.cells[at.r][at.c].field.setAttribute("aria-invalid", "true");
-    this.refused = at;
-    setText(this.refusal, reason);
-    this.#drawLink();
-    return null;
-  }
-
-  /** Put the number back where something else was typed. */
-  #forgive() {
-    if (!this.refused) return;
-    const { grid, r, c } = this.refused;
-    this.refused = null;
-    setText(this.refusal, "");
-    if (grid.cells[r]?.[c]) grid.restore(r, c);
-  }
-
-  /** A number of the flow, touched: show the same place in its slice, weights and products. */
-  #listenToFlow() {
-    const link = (event) => {
-      this.linked = this.#placeOf(event);
-      this.#drawLink();
-    };
-    const unlink = () => {
-      this.linked = null;
-      this.#drawLink();
-    };
-    this.flow.addEventListener("pointerover", link);
-    this.flow.addEventListener("focusin", link);
-    this.flow.addEventListener("pointerleave", unlink);
-    this.flow.addEventListener("focusout", unlink);
-    this.flow.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.#forgive();
-      this.#drawLink();
-    });
-  }
-
   /** Channel, row and column of the product that an event is about, or null. */
-  #placeOf(event) {
+  #productOf(event) {
     for (const [channel, { weights, products }] of this.slices.entries()) {
       const at = weights.place(event) ?? products.place(event);
       if (at) return { channel, r: at[0], c: at[1] };
@@ -343,9 +240,7 @@ class ChannelView {
   // Drawing
 
   draw() {
-    this.scheduled = false;
-    if (this.removed) return;
-    this.#forgive();
+    this.forgive();
     const scene = (this.scene = channelScene(this.model));
     this.#drawPicture(scene);
     this.#drawSlices(scene);
@@ -356,7 +251,7 @@ class ChannelView {
     this.#drawKernels(scene);
     this.#drawShapes(scene);
     this.#drawControls(scene);
-    this.#drawLink();
+    this.drawLink();
     this.#announce(scene);
   }
 
@@ -464,19 +359,16 @@ class ChannelView {
     setText(this.hint, size > 1 ? t.productHint : t.productHintPoint);
   }
 
-  #drawLink() {
+  drawLink() {
     const { scene, linked } = this;
-    for (const cell of this.linkedCells ?? []) cell.classList.remove("cnn-linked");
-    this.linkedCells = [];
     const isShown = linked !== null && linked.r < scene.size && linked.c < scene.size;
     this.pair.root.hidden = !isShown || this.refused !== null;
     this.hint.hidden = isShown || this.refused !== null;
-    if (!isShown) return;
+    if (!isShown) return this.markLinked([]);
     const { channel, r, c } = linked;
     const { input, weights, products } = this.slices[channel];
     const pixel = input.cells[scene.row + r][scene.column + c];
-    this.linkedCells = [pixel, weights.cells[r][c], products.cells[r][c]].map(({ cell }) => cell);
-    for (const cell of this.linkedCells) cell.classList.add("cnn-linked");
+    this.markLinked([pixel, weights.cells[r][c], products.cells[r][c]].map(({ cell }) => cell));
     this.pair.write({
       channel: this.t.channels[CHANNELS[channel]],
       pixel: scene.windows[channel][r][c],
@@ -487,19 +379,15 @@ class ChannelView {
 
   /** Read the result out once the reader rests, and never while it plays. */
   #announce({ weight, kernel, row, column, number }) {
-    clearTimeout(this.announcement);
-    if (this.model.get("playing")) return;
+    if (this.model.get("playing")) return this.keepQuiet();
+    this.counted ??= weight.length;
     const place = { kernel: kernel + 1, row: row + 1, column: column + 1, value: decimal(number) };
     const count = fill(this.t.kernelsSpoken, { kernels: weight.length });
-    const isNew = this.counted !== undefined && this.counted !== weight.length;
+    const isNew = this.counted !== weight.length;
     const text = [fill(this.t.sumSpoken, place), isNew ? count : ""].join(" ").trim();
-    if (this.announced === undefined) this.announced = text; // nothing is read out on arrival
-    this.counted ??= weight.length;
-    if (this.announced === text) return;
-    this.announcement = setTimeout(() => {
-      Object.assign(this, { announced: text, counted: weight.length });
-      setText(this.live, text);
-    }, READ_OUT_AFTER);
+    this.readOut([text], () => {
+      this.counted = weight.length;
+    });
   }
 }
 

@@ -12,51 +12,29 @@ import {
   TRAITS, acceptState, advance, clamp, sceneOf, set, startClock, togglePlay,
 } from "./explorer_model.js";
 import { Grid } from "./grid.js";
-import { aligned, decimal, exact, parse, short } from "./numbers.js";
+import { aligned, decimal, exact, short } from "./numbers.js";
 import { INPUTS, KERNELS, inputName, kernelName } from "./presets.js";
 import { shadesOf } from "./shades.js";
-import { share } from "./share.js";
-import { fill, words } from "./strings.js";
+import { fill } from "./strings.js";
+import { GridView } from "./view.js";
 
 const LIMIT = 999; // of a typed number: what a cell can show
-const ANNOUNCE_AFTER = 400; // ms of rest before a result is read out
 
 /** One view of the model. */
-class Explorer {
+class Explorer extends GridView {
   constructor(model, el) {
-    this.model = model;
-    this.t = words(document.documentElement.lang || "en", STRINGS);
-    this.linked = null; // the place in the strip that the reader points at
-    this.refused = null; // the field whose text is no number
-    this.initial = Object.fromEntries(TRAITS.map((name) => [name, model.get(name)]));
+    super(model, STRINGS, TRAITS);
     this.#makeStage();
     this.#makeStrip();
     this.#makeReading();
     this.#makeFormula();
     this.#makeHeader();
     this.#makeSettings();
-    const { header, stage, strip, reading, formula, settings, live } = this;
-    const parts = [header, stage, strip, reading, formula, settings, live];
-    const attributes = { className: "cnn-explorer", role: "group", "aria-label": this.t.title };
-    this.root = element("div", attributes, ...parts);
-    this.onChange = () => this.#schedule();
-    for (const name of TRAITS) model.on(`change:${name}`, this.onChange);
+    const { header, stage, strip, reading, formula, settings } = this;
+    this.makeRoot("cnn-explorer", header, stage, strip, reading, formula, settings);
+    this.follow(TRAITS);
     this.draw();
     el.append(widgetRoot(this.root));
-  }
-
-  remove() {
-    clearTimeout(this.announcement);
-    for (const name of TRAITS) this.model.off(`change:${name}`, this.onChange);
-    this.link.dispose();
-    this.removed = true;
-  }
-
-  /** Several traits may change at once: draw them together. */
-  #schedule() {
-    if (this.scheduled) return;
-    this.scheduled = true;
-    queueMicrotask(() => this.draw());
   }
 
   // The parts, made once
@@ -75,7 +53,8 @@ class Explorer {
     this.window = new Grid("window", { onEdit: (r, c) => this.#editPixel(r, c) });
     this.kernel = new Grid("kernel", { onEdit: (r, c) => this.#editWeight(r, c) });
     this.products = new Grid("products");
-    for (const grid of [this.window, this.kernel, this.products]) grid.setLens(null);
+    const grids = [this.window, this.kernel, this.products];
+    for (const grid of grids) grid.setLens(null);
     setText(this.window.label, this.t.windowLabel);
     setText(this.products.label, this.t.productsLabel);
     this.sum = div("cnn-sum-value");
@@ -84,9 +63,10 @@ class Explorer {
     const [times, equals, adds] = ["×", "=", "→"].map((text) => div("cnn-sign", text));
     adds.classList.add("cnn-sum-sign");
     for (const each of [times, equals, adds, sum]) each.setAttribute("aria-hidden", "true");
-    const grids = [this.window.root, times, this.kernel.root, equals, this.products.root];
-    this.strip = div("cnn-strip", ...grids, adds, sum);
-    this.#listenToStrip();
+    const roots = [this.window.root, times, this.kernel.root, equals, this.products.root];
+    this.strip = div("cnn-strip", ...roots, adds, sum);
+    const place = (event) => grids.map((grid) => grid.place(event)).find(Boolean);
+    this.linkWithin(this.strip, (event) => place(event) ?? this.linked);
   }
 
   #makeReading() {
@@ -95,11 +75,10 @@ class Explorer {
     this.total = element("strong", { className: "cnn-total" });
     this.pair = template(this.t.pair, "cnn-pair");
     this.hint = element("p", { className: "cnn-hint" }, this.t.pairHint);
-    this.refusal = element("p", { className: "cnn-refusal", role: "alert" });
+    this.makeRefusal("cnn-refusal");
     const sum = element("p", { className: "cnn-sum" });
     sum.append(this.sumText, " ", this.terms, " ", this.total);
     this.reading = div("cnn-reading", sum, this.pair.root, this.hint, this.refusal);
-    this.live = element("div", { className: "cnn-hidden", "aria-live": "polite" });
   }
 
   #makeFormula() {
@@ -150,13 +129,11 @@ class Explorer {
     this.operation = segments(t.operation, operations, (name) => {
       set(model, { flip: name === "convolution" });
     });
-    const reset = button(t.reset, () => set(model, this.initial), { icon: "reset" });
     const sliders = div("cnn-sliders", ...Object.values(this.sliders).map(({ root }) => root));
     const ways = div("cnn-ways", this.modes.root, this.operation.root);
-    const traits = TRAITS.filter((name) => name !== "playing");
     const accept = (values) => acceptState(values, model.get("limits"));
-    this.link = share(model, "conv", { traits, accept }, t);
-    this.settings = div("cnn-settings", sliders, ways, div("cnn-end", reset, this.link.root));
+    const end = this.makeEnd("cnn-end", "conv", accept);
+    this.settings = div("cnn-settings", sliders, ways, end);
   }
 
   // What the reader does
@@ -195,15 +172,10 @@ class Explorer {
   }
 
   #listenToGrid(grid, toPlace) {
-    const go = (event) => {
-      const place = grid.place(event);
-      if (!place || this.scene.problem) return;
-      const [row, column] = toPlace(...place);
+    grid.onPlace((r, c) => {
+      if (this.scene.problem) return;
+      const [row, column] = toPlace(r, c);
       set(this.model, { row, column, playing: false });
-    };
-    grid.table.addEventListener("click", go);
-    grid.table.addEventListener("pointermove", (event) => {
-      if (event.pointerType === "mouse" && event.buttons === 1) go(event);
     });
     grid.table.addEventListener("dblclick", (event) => grid === this.input && this.#editAt(event));
     grid.table.addEventListener("keydown", (event) => this.#onKey(event, grid));
@@ -213,22 +185,7 @@ class Explorer {
     if (this.scene.problem || event.altKey || event.metaKey) return;
     if (event.key === "Enter" && grid === this.input) return this.#editAt(event);
     const { row, column, rows, columns } = this.scene;
-    const last = { row: rows.output - 1, column: columns.output - 1 };
-    const places = {
-      ArrowLeft: [row, column - 1],
-      ArrowRight: [row, column + 1],
-      ArrowUp: [row - 1, column],
-      ArrowDown: [row + 1, column],
-      Home: [event.ctrlKey ? 0 : row, 0],
-      End: [event.ctrlKey ? last.row : row, last.column],
-    };
-    const place = places[event.key];
-    if (!place) return;
-    event.preventDefault();
-    const [r, c] = [clamp(place[0], 0, last.row), clamp(place[1], 0, last.column)];
-    set(this.model, { row: r, column: c, playing: false });
-    this.draw(); // now, so that the focus can follow
-    grid.focus?.focus();
+    this.goByKey(event, grid, [row, column], [rows.output, columns.output]);
   }
 
   /** Take the reader from a pixel to the field of the window that holds its number. */
@@ -258,66 +215,17 @@ class Explorer {
 
   /** Put what was typed `at` a place of the strip into a trait, or say why that cannot be. */
   #edit(trait, [y, x], at) {
-    const text = at.grid.cells[at.r][at.c].field.value;
-    const value = parse(text);
-    if (value === null) return this.#refuse(at, fill(this.t.notANumber, { text }));
-    if (Math.abs(value) > LIMIT) {
-      return this.#refuse(at, fill(this.t.outOfRange, { text, limit: LIMIT }));
-    }
-    this.#forgive();
-    at.grid.restore(at.r, at.c);
+    const value = this.readNumber(at, LIMIT);
+    if (value === null) return;
     const values = this.model.get(trait).map((row) => [...row]);
     values[y][x] = value;
-    return set(this.model, { [trait]: values });
-  }
-
-  #refuse(at, reason) {
-    const old = this.refused;
-    const isSame = old?.grid === at.grid && old.r === at.r && old.c === at.c;
-    if (!isSame) this.#forgive();
-    at.grid.cells[at.r][at.c].field.setAttribute("aria-invalid", "true");
-    this.refused = at;
-    setText(this.refusal, reason);
-    this.#drawLink();
-  }
-
-  /** Put the number back where something else was typed. */
-  #forgive() {
-    if (!this.refused) return;
-    const { grid, r, c } = this.refused;
-    this.refused = null;
-    setText(this.refusal, "");
-    if (grid.cells[r]?.[c]) grid.restore(r, c);
-  }
-
-  /** A number of the strip, touched: show the same place in window, kernel, products and input. */
-  #listenToStrip() {
-    const grids = [this.window, this.kernel, this.products];
-    const link = (event) => {
-      const place = grids.map((grid) => grid.place(event)).find(Boolean);
-      if (place) this.#link(place);
-    };
-    this.strip.addEventListener("pointerover", link);
-    this.strip.addEventListener("focusin", link);
-    this.strip.addEventListener("pointerleave", () => this.#link(null));
-    this.strip.addEventListener("focusout", () => this.#link(null));
-    this.strip.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.#forgive();
-      this.#drawLink();
-    });
-  }
-
-  #link(place) {
-    this.linked = place;
-    this.#drawLink();
+    set(this.model, { [trait]: values });
   }
 
   // Drawing
 
   draw() {
-    this.scheduled = false;
-    if (this.removed) return;
-    this.#forgive();
+    this.forgive();
     const scene = (this.scene = sceneOf(this.model));
     this.#drawInput(scene);
     this.#drawKernel(scene);
@@ -327,7 +235,7 @@ class Explorer {
     this.#drawSum(scene);
     this.#drawFormula(scene);
     this.#drawControls(scene);
-    this.#drawLink();
+    this.drawLink();
     this.#announce(scene);
   }
 
@@ -458,37 +366,27 @@ class Explorer {
     for (const each of [this.playButton, ...this.stepButtons]) each.disabled = problem !== "";
   }
 
-  #drawLink() {
+  drawLink() {
     const { scene, linked } = this;
-    for (const cell of this.linkedCells ?? []) cell.classList.remove("cnn-linked");
-    this.linkedCells = [];
     const [r, c] = linked ?? [Infinity, Infinity];
     const isShown = !scene.problem && r < scene.rows.kernel && c < scene.columns.kernel;
     this.pair.root.hidden = !isShown;
     this.hint.hidden = isShown || this.refused !== null;
-    if (!isShown) return;
+    if (!isShown) return this.markLinked([]);
     const [y, x] = scene.pixel(r, c);
     const records = [this.window, this.kernel, this.products].map((grid) => grid.cells[r][c]);
-    this.linkedCells = [...records, this.input.cells[y][x]].map(({ cell }) => cell);
-    for (const cell of this.linkedCells) cell.classList.add("cnn-linked");
+    this.markLinked([...records, this.input.cells[y][x]].map(({ cell }) => cell));
     const [pixel, weight] = [decimal(scene.source[y][x]), bracketed(scene.applied[r][c])];
     this.pair.write({ pixel, weight, product: decimal(this.values[r][c]) });
   }
 
   /** Read the result out once the reader rests, and never while it plays. */
   #announce({ row, column, rows, columns, filled, problem }) {
-    clearTimeout(this.announcement);
-    if (this.model.get("playing")) return;
+    if (this.model.get("playing")) return this.keepQuiet();
     const size = { rows: rows.output, columns: columns.output };
     const place = { row: row + 1, column: column + 1, value: decimal(total(this.values)) };
     const results = [fill(this.t.announce, place), filled ? fill(this.t.announceDone, size) : ""];
-    const text = problem ? this.problem.textContent : results.join(" ").trim();
-    if (this.announced === undefined) this.announced = text; // nothing is read out on arrival
-    if (this.announced === text) return;
-    this.announcement = setTimeout(() => {
-      this.announced = text;
-      setText(this.live, text);
-    }, ANNOUNCE_AFTER);
+    this.readOut([problem ? this.problem.textContent : results.join(" ").trim()]);
   }
 }
 

@@ -1,5 +1,7 @@
 // A kernel over a photograph: pixels in, plain numbers out, fast enough for every frame.
 
+import { NEGATIVE, POSITIVE } from "./shades.js";
+
 /** @typedef {import("./arithmetic.js").Grid} Grid */
 
 /**
@@ -180,8 +182,8 @@ export function bestShow(kernel) {
 // The diverging map of the plots (RdBu), from 0 to the full colour of each sign.
 const WHITE = [247, 247, 247];
 const SIDES = [
-  [[67, 147, 195], [5, 48, 97]], // negative: blue
-  [[214, 96, 77], [103, 0, 31]], // positive: red
+  [NEGATIVE, [5, 48, 97]], // blue
+  [POSITIVE, [103, 0, 31]], // red
 ];
 const MIDWAY = 0.6; // where the map has the lighter of each two
 

@@ -140,6 +140,21 @@ export class Grid {
     return [cell.parentElement.rowIndex - 1, cell.cellIndex - 1];
   }
 
+  /**
+   * Go where the reader clicks, or drags a mouse.
+   * @param {(r: number, c: number) => void} go
+   */
+  onPlace(go) {
+    const follow = (event) => {
+      const place = this.place(event);
+      if (place) go(...place);
+    };
+    this.table.addEventListener("click", follow);
+    this.table.addEventListener("pointermove", (event) => {
+      if (event.pointerType === "mouse" && event.buttons === 1) follow(event);
+    });
+  }
+
   #write(record, wanted) {
     const { cell, text, field, shown } = record;
     if (shown.text !== wanted.text) {

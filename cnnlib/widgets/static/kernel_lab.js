@@ -5,7 +5,7 @@
 
 import { flipped, grid, products, resized, total } from "./arithmetic.js";
 import {
-  button, choice, div, element, segments, setAttribute, setText, slider, template, widgetRoot,
+  choice, div, element, segments, setAttribute, setText, slider, template, widgetRoot,
 } from "./elements.js";
 import { clamp, set } from "./explorer_model.js";
 import {
@@ -14,16 +14,16 @@ import {
 } from "./filtering.js";
 import { Grid } from "./grid.js";
 import STRINGS from "./kernel_lab.json" with { type: "json" };
-import { aligned, decimal, parse, short } from "./numbers.js";
+import { aligned, decimal, short } from "./numbers.js";
 import { decode, grey, paint, rgb } from "./photo.js";
 import { PHOTO_KERNELS, kernelName } from "./presets.js";
 import { shadesOf } from "./shades.js";
-import { isNumberGrid, isWhole, share } from "./share.js";
-import { fill, words } from "./strings.js";
+import { isNumberGrid, isWhole } from "./share.js";
+import { fill } from "./strings.js";
+import { GridView } from "./view.js";
 
-/** The traits that the reader sees and changes; and, after them, those that only Python sets. */
+/** The traits that the reader sees and changes. */
 const STATE = ["kernel", "flip", "edges", "show", "row", "column", "channel"];
-const LAB_TRAITS = [...STATE, "photo"];
 
 const EDGES = ["zero", "repeat"];
 const SHOWS = ["auto", "photo", "signed", "magnitude"];
@@ -31,7 +31,6 @@ const ORDER = [
   "identity", "shift", "blur", "gaussian", "sharpen", "vertical", "horizontal",
   "sobelVertical", "sobelHorizontal", "laplacian", "outline", "emboss",
 ];
-const REST = 400; // ms without a change before a result is read out
 const STRIDE = 10; // pixels that an arrow key with Shift moves
 
 /** How far a weight's slider reaches and how finely, by the kernel's largest number. */
@@ -42,38 +41,22 @@ const DIVERGING = Array.from({ length: 2 * SHADES + 1 }, (_, i) =>
   rgb(...divergingColor((i - SHADES) / SHADES)));
 
 /** One view of the model. */
-class Lab {
+class Lab extends GridView {
   constructor(model, el) {
-    this.model = model;
-    this.t = words(document.documentElement.lang || "en", STRINGS);
-    this.initial = Object.fromEntries(STATE.map((name) => [name, model.get(name)]));
+    super(model, STRINGS, STATE);
     this.pointed = null; // the pixel under the mouse, shown while it is there
-    this.linked = null; // the place in the strip that the reader points at
-    this.refused = null; // the field whose text is no number
     this.chosen = null; // the weight that the slider moves
     this.#makeHeader();
     this.#makeStage();
     this.#makeStrip();
     this.#makeReading();
     this.#makeSettings();
-    const { header, stage, strip, reading, settings, live } = this;
-    const attributes = { className: "cnn-lab", role: "group", "aria-label": this.t.title };
-    this.root = element("div", attributes, header, stage, strip, reading, settings, live);
-    this.onChange = () => this.#schedule();
-    for (const name of STATE) model.on(`change:${name}`, this.onChange);
-    this.onPhoto = () => this.load();
-    model.on("change:photo", this.onPhoto);
+    const { header, stage, strip, reading, settings } = this;
+    this.makeRoot("cnn-lab", header, stage, strip, reading, settings);
+    this.follow(STATE);
+    this.follow(["photo"], () => this.load());
     this.outer = widgetRoot(this.root);
     this.el = el;
-  }
-
-  remove() {
-    clearTimeout(this.announcement);
-    cancelAnimationFrame(this.frame);
-    for (const name of STATE) this.model.off(`change:${name}`, this.onChange);
-    this.model.off("change:photo", this.onPhoto);
-    this.link.dispose();
-    this.removed = true;
   }
 
   /** Read the photo and draw. */
@@ -85,16 +68,13 @@ class Lab {
     this.source = null;
     this.root.classList.toggle("cnn-lab-broken", photo === null);
     setText(this.problem, photo ? "" : this.t.photoProblem);
-    if (photo) this.draw();
+    this.draw();
     if (!this.outer.isConnected) this.el.append(this.outer);
   }
 
-  /** Several traits may change in one frame: draw them together. */
-  #schedule() {
-    this.frame ??= requestAnimationFrame(() => {
-      this.frame = null;
-      if (this.photo && !this.removed) this.draw();
-    });
+  /** Once a frame, however often a slider or a mouse moves. */
+  later(draw) {
+    requestAnimationFrame(draw);
   }
 
   // The parts, made once
@@ -134,7 +114,8 @@ class Lab {
     this.window = new Grid("window");
     this.kernel = new Grid("kernel", { onEdit: (r, c) => this.#edit(r, c) });
     this.products = new Grid("products");
-    for (const each of [this.window, this.kernel, this.products]) each.setLens(null);
+    const grids = [this.window, this.kernel, this.products];
+    for (const each of grids) each.setLens(null);
     setText(this.window.label, t.windowLabel);
     setText(this.products.label, t.productsLabel);
     this.sum = div("cnn-lab-sum-value");
@@ -144,9 +125,12 @@ class Lab {
     signs[2].classList.add("cnn-lab-sum-sign");
     for (const each of [...signs, sum]) each.setAttribute("aria-hidden", "true");
     const [times, equals, adds] = signs;
-    const grids = [this.window.root, times, this.kernel.root, equals, this.products.root];
-    this.strip = div("cnn-lab-strip", ...grids, adds, sum);
-    this.#listenToStrip();
+    const roots = [this.window.root, times, this.kernel.root, equals, this.products.root];
+    this.strip = div("cnn-lab-strip", ...roots, adds, sum);
+    this.strip.addEventListener("focusin", (event) => this.#choose(event));
+    this.strip.addEventListener("keydown", (event) => this.#nudge(event));
+    const place = (event) => grids.map((each) => each.place(event)).find(Boolean);
+    this.linkWithin(this.strip, (event) => place(event) ?? this.linked);
   }
 
   #makeReading() {
@@ -156,18 +140,17 @@ class Lab {
     this.shown = element("span");
     this.pair = template(t.pair, "cnn-lab-pair");
     this.hint = element("p", { className: "cnn-lab-hint" }, t.pairHint);
-    this.refusal = element("p", { className: "cnn-lab-refusal", role: "alert" });
+    this.makeRefusal("cnn-lab-refusal");
     const sum = element("p", { className: "cnn-lab-line" });
     sum.append(this.place, " ", this.total, " ", this.shown);
     this.kernelSum = element("p");
     this.numbers = element("p");
     this.weight = slider("", [-1, 1], (value) => this.#slide(value));
-    this.weight.input.addEventListener("change", () => this.#schedule());
+    this.weight.input.addEventListener("change", () => this.schedule());
     const links = div("cnn-lab-links", this.pair.root, this.hint, this.refusal);
     const facts = div("cnn-lab-facts", this.kernelSum, this.numbers);
     const weight = div("cnn-lab-weight", this.weight.root);
     this.reading = div("cnn-lab-reading", weight, sum, links, facts);
-    this.live = element("div", { className: "cnn-hidden", "aria-live": "polite" });
   }
 
   #makeSettings() {
@@ -182,20 +165,17 @@ class Lab {
     });
     this.row = slider(t.row, [1, 1], (row) => set(model, { row: row - 1 }));
     this.column = slider(t.column, [1, 1], (column) => set(model, { column: column - 1 }));
-    const reset = button(t.reset, () => this.#reset(), { icon: "reset" });
-    const accept = (values) => this.#possible(values);
-    this.link = share(model, "kernel", { traits: STATE, accept }, t);
+    const ends = this.makeEnd("cnn-lab-ends", "kernel", (values) => this.#possible(values));
     const places = div("cnn-lab-places", this.row.root, this.column.root);
     const ways = div("cnn-lab-ways", this.shows.root, this.edges.root, this.channels.root);
-    const ends = div("cnn-lab-ends", reset, this.link.root);
     this.settings = div("cnn-lab-settings", ways, places, ends);
   }
 
   // What the reader does
 
-  #reset() {
+  reset() {
     this.chosen = null;
-    set(this.model, this.initial);
+    super.reset();
   }
 
   /** What of a link's values is possible here; null if one is not. */
@@ -220,7 +200,7 @@ class Lab {
     const { area } = picture;
     const show = (event) => {
       this.pointed = picture.place(event);
-      this.#schedule();
+      this.schedule();
     };
     const keep = (event) => {
       // A click's place is rounded by some browsers: keep the pixel that the mouse has shown.
@@ -234,7 +214,7 @@ class Lab {
     });
     area.addEventListener("pointerleave", () => {
       this.pointed = null;
-      this.#schedule();
+      this.schedule();
     });
     area.addEventListener("click", keep);
   }
@@ -267,36 +247,9 @@ class Lab {
     set(this.model, { kernel });
   }
 
-  /** Take what was typed, or say why that cannot be. */
   #edit(r, c) {
-    const text = this.kernel.cells[r][c].field.value;
-    const value = parse(text);
-    const limit = this.model.get("limits").weight;
-    if (value === null) return this.#refuse(r, c, fill(this.t.notANumber, { text }));
-    if (Math.abs(value) > limit) {
-      return this.#refuse(r, c, fill(this.t.outOfRange, { text, limit }));
-    }
-    this.#forgive();
-    this.kernel.restore(r, c);
-    return this.#setWeight(r, c, value);
-  }
-
-  #refuse(r, c, reason) {
-    const isSame = this.refused?.[0] === r && this.refused[1] === c;
-    if (!isSame) this.#forgive();
-    setAttribute(this.kernel.cells[r][c].field, "aria-invalid", "true");
-    this.refused = [r, c];
-    setText(this.refusal, reason);
-    this.#drawLink();
-  }
-
-  /** Put the number back where something else was typed. */
-  #forgive() {
-    if (!this.refused) return;
-    const [r, c] = this.refused;
-    this.refused = null;
-    setText(this.refusal, "");
-    if (this.kernel.cells[r]?.[c]) this.kernel.restore(r, c);
+    const value = this.readNumber({ grid: this.kernel, r, c }, this.model.get("limits").weight);
+    if (value !== null) this.#setWeight(r, c, value);
   }
 
   #slide(value) {
@@ -313,7 +266,7 @@ class Lab {
     const place = this.kernel.place(event);
     if (!up || !place || event.altKey || event.metaKey || event.ctrlKey) return;
     event.preventDefault();
-    this.#forgive();
+    this.forgive();
     const [y, x] = this.#weightAt(...place);
     const kernel = this.model.get("kernel");
     const step = kernel.flat().every(Number.isInteger) ? 1 : this.reach[1];
@@ -321,33 +274,12 @@ class Lab {
     this.#setWeight(...place, clamp(Number((kernel[y][x] + up * step).toFixed(9)), -limit, limit));
   }
 
-  /** A number of the strip, touched: show the same place in window, kernel and products. */
-  #listenToStrip() {
-    const grids = [this.window, this.kernel, this.products];
-    const link = (event) => {
-      const place = grids.map((each) => each.place(event)).find(Boolean);
-      if (place) this.#linkTo(place);
-    };
-    this.strip.addEventListener("pointerover", link);
-    this.strip.addEventListener("focusin", (event) => {
-      link(event);
-      const place = this.kernel.place(event);
-      if (!place) return;
-      this.chosen = place;
-      this.#schedule();
-    });
-    this.strip.addEventListener("pointerleave", () => this.#linkTo(null));
-    this.strip.addEventListener("focusout", () => this.#linkTo(null));
-    this.strip.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.#forgive();
-      this.#nudge(event);
-      this.#drawLink();
-    });
-  }
-
-  #linkTo(place) {
-    this.linked = place;
-    this.#drawLink();
+  /** The weight whose field has the focus is the slider's. */
+  #choose(event) {
+    const place = this.kernel.place(event);
+    if (!place) return;
+    this.chosen = place;
+    this.schedule();
   }
 
   // Drawing
@@ -378,6 +310,7 @@ class Lab {
   }
 
   draw() {
+    if (!this.photo) return;
     const now = this.#read();
     this.#filter(now);
     this.#paint(now);
@@ -385,7 +318,7 @@ class Lab {
     this.#drawProbe(now);
     this.#drawFacts(now);
     this.#drawControls(now);
-    this.#drawLink();
+    this.drawLink();
     this.#announce(now);
   }
 
@@ -393,7 +326,7 @@ class Lab {
     const frame = [rows, columns, edges].join();
     const all = JSON.stringify([frame, applied]);
     if (this.source && all === this.filteredBy) return;
-    this.#forgive(); // what was refused is a text for the kernel as it was
+    this.forgive(); // what was refused is a text for the kernel as it was
     if (!this.source || frame !== this.frameOf) {
       this.source = framed(this.photo, rows, columns, edges);
       this.original.paint(this.photo, photoPixel(this.photo.channels));
@@ -528,18 +461,15 @@ class Lab {
     setText(this.result.label, fill(this.t.filteredLabel, size));
   }
 
-  #drawLink() {
+  drawLink() {
     const { linked } = this;
-    for (const cell of this.linkedCells ?? []) cell.classList.remove("cnn-linked");
-    this.linkedCells = [];
     const [r, c] = linked ?? [Infinity, Infinity];
     const isShown = this.refused === null && this.values?.[r]?.[c] !== undefined;
     this.pair.root.hidden = !isShown;
     this.hint.hidden = isShown || this.refused !== null;
-    if (!isShown) return;
+    if (!isShown) return this.markLinked([]);
     const grids = [this.window, this.kernel, this.products];
-    this.linkedCells = grids.map((each) => each.cells[r][c].cell);
-    for (const cell of this.linkedCells) cell.classList.add("cnn-linked");
+    this.markLinked(grids.map((each) => each.cells[r][c].cell));
     const { applied } = this.#read();
     const weight = applied[r][c] < 0 ? `(${short(applied[r][c])})` : short(applied[r][c]);
     const product = decimal(this.values[r][c], 1);
@@ -548,17 +478,9 @@ class Lab {
 
   /** Read out what is new, once the reader rests: the sum at the kept pixel, the output's range. */
   #announce({ row, column }) {
-    clearTimeout(this.announcement);
-    if (this.pointed) return;
+    if (this.pointed) return this.keepQuiet();
     const values = { row: row + 1, column: column + 1, value: this.sumText };
-    const texts = [fill(this.t.announce, values), this.numbers.textContent];
-    const old = (this.announced ??= texts); // nothing is read out on arrival
-    const fresh = texts.filter((text, i) => text !== old[i]);
-    if (fresh.length === 0) return;
-    this.announcement = setTimeout(() => {
-      this.announced = texts;
-      setText(this.live, fresh.join(" "));
-    }, REST);
+    this.readOut([fill(this.t.announce, values), this.numbers.textContent]);
   }
 }
 

@@ -8,7 +8,7 @@
 import { button, choice, div, element, segments, setText, slider, widgetRoot } from "./elements.js";
 import { clamp, set, startClock } from "./explorer_model.js";
 import { Grid } from "./grid.js";
-import { aligned, decimal, exact, parse } from "./numbers.js";
+import { aligned, decimal, exact } from "./numbers.js";
 import { decode, grey, paint } from "./photo.js";
 import { axisWeights, maximaOf } from "./pooling.js";
 import STRINGS from "./pooling_explorer.json" with { type: "json" };
@@ -16,23 +16,17 @@ import {
   POOLING_INPUTS, POOLING_MODES, POOLING_TRAITS, acceptPooling, numbersScene, photoScenes,
   poolingInputName, presetSize, settingsOf, stepWindow, toggleWindow,
 } from "./pooling_model.js";
-import { shadesOf } from "./shades.js";
-import { share } from "./share.js";
-import { fill, words } from "./strings.js";
+import { NEGATIVE, POSITIVE, shadesOf } from "./shades.js";
+import { fill } from "./strings.js";
+import { GridView } from "./view.js";
 
 const LIMIT = 999; // of a typed number: what a cell can show
-const ANNOUNCE_AFTER = 400; // ms of rest before a result is read out
 const FULL_CHANGE = 64; // grey levels that take the whole of a colour
-const RISEN = [214, 96, 77]; // the hues of the plots' diverging map, as shades.js has them
-const FALLEN = [67, 147, 195];
 
 /** One view of the model. */
-class PoolingView {
+class PoolingView extends GridView {
   constructor(model, el) {
-    this.model = model;
-    this.t = words(document.documentElement.lang || "en", STRINGS);
-    this.initial = Object.fromEntries(POOLING_TRAITS.map((name) => [name, model.get(name)]));
-    this.refused = null; // the place of the window whose text is no number
+    super(model, STRINGS, POOLING_TRAITS);
     this.photoScene = photoScenes();
     this.#makeBoards();
     this.#makeShift();
@@ -40,33 +34,20 @@ class PoolingView {
     this.#makeEffect();
     this.#makeHeader();
     this.#makeSettings();
-    this.live = element("div", { className: "cnn-hidden", "aria-live": "polite" });
     const touch = div("cnn-touch", this.input.root, this.shift);
     const stage = div("cnn-pool-stage", touch, this.output.root);
     const effect = div("cnn-pool-effect", this.before.root, this.change.root, this.effect);
     const board = div("cnn-pool-board", stage, effect, this.strip);
-    const attributes = { className: "cnn-pooling", role: "group", "aria-label": this.t.title };
-    const parts = [this.header, this.ways, board, this.settings, this.live];
-    this.root = element("div", attributes, ...parts);
-    this.onChange = () => this.#schedule();
-    for (const name of [...POOLING_TRAITS, "photo"]) model.on(`change:${name}`, this.onChange);
+    this.makeRoot("cnn-pooling", this.header, this.ways, board, this.settings);
+    this.follow([...POOLING_TRAITS, "photo"]);
     this.draw();
     el.append(widgetRoot(this.root));
   }
 
-  remove() {
-    clearTimeout(this.announcement);
-    for (const name of [...POOLING_TRAITS, "photo"]) this.model.off(`change:${name}`, this.onChange);
-    this.link.dispose();
-    this.removed = true;
-  }
-
-  /** Several traits may change at once: draw them together, photographs once a frame. */
-  #schedule() {
-    if (this.scheduled) return;
-    this.scheduled = true;
+  /** Numbers are drawn as soon as all has changed, photographs once a frame. */
+  later(draw) {
     const isPhoto = settingsOf(this.model).view === "photo";
-    (isPhoto ? requestAnimationFrame : queueMicrotask)(() => this.draw());
+    (isPhoto ? requestAnimationFrame : queueMicrotask)(draw);
   }
 
   // The parts, made once
@@ -112,7 +93,7 @@ class PoolingView {
     const { t, model } = this;
     this.window = new Grid("window", { onEdit: (r, c) => this.#edit(r, c) });
     this.window.setLens(null);
-    this.window.table.addEventListener("keydown", ({ key }) => key === "Escape" && this.#forgive());
+    this.window.table.addEventListener("keydown", ({ key }) => key === "Escape" && this.forgive());
     setText(this.window.label, t.windowLabel);
     this.placeText = element("span");
     this.terms = element("span", { className: "cnn-terms" });
@@ -121,7 +102,7 @@ class PoolingView {
     sum.append(this.placeText, " ", this.terms, " ", this.total);
     this.unseen = element("p", { className: "cnn-unseen-text" });
     this.hint = element("p", { className: "cnn-hint" }, t.typeHint);
-    this.refusal = element("p", { className: "cnn-refusal", role: "alert" });
+    this.makeRefusal("cnn-refusal");
     this.sum = div("cnn-pool-reading", sum, this.unseen, this.hint, this.refusal);
     this.numbersStrip = div("cnn-pool-window", this.window.root, this.sum);
     this.repeats = slider(t.repeats, model.get("limits").repeats, (n) => set(model, { repeats: n }));
@@ -179,11 +160,8 @@ class PoolingView {
     this.winners.addEventListener("change", () => set(model, { winners: this.winners.checked }));
     const check = element("label", { className: "cnn-check" }, this.winners, t.winners);
     const sliders = div("cnn-sliders", ...Object.values(this.sliders).map(({ root }) => root), check);
-    const reset = button(t.reset, () => set(model, this.initial), { icon: "reset" });
-    const traits = POOLING_TRAITS.filter((name) => name !== "playing");
-    const accept = (values) => acceptPooling(values, limits);
-    this.link = share(model, "pool", { traits, accept }, t);
-    this.settings = div("cnn-pool-settings", sliders, div("cnn-end", reset, this.link.root));
+    const end = this.makeEnd("cnn-end", "pool", (values) => acceptPooling(values, limits));
+    this.settings = div("cnn-pool-settings", sliders, end);
   }
 
   // What the reader does
@@ -221,15 +199,10 @@ class PoolingView {
   }
 
   #listenToGrid(board, toPlace) {
-    const go = (event) => {
-      const place = board.place(event);
-      if (!place || this.scene.problem) return;
-      const [row, column] = toPlace(...place);
+    board.onPlace((r, c) => {
+      if (this.scene.problem) return;
+      const [row, column] = toPlace(r, c);
       set(this.model, { row, column, playing: false });
-    };
-    board.table.addEventListener("click", go);
-    board.table.addEventListener("pointermove", (event) => {
-      if (event.pointerType === "mouse" && event.buttons === 1) go(event);
     });
     board.table.addEventListener("dblclick", (event) => board === this.input && this.#editAt(event));
     board.table.addEventListener("keydown", (event) => this.#onKey(event, board));
@@ -239,21 +212,7 @@ class PoolingView {
     if (this.scene.problem || event.altKey || event.metaKey) return;
     if (event.key === "Enter" && board === this.input) return this.#editAt(event);
     const { row, column, rows, columns } = this.scene;
-    const places = {
-      ArrowLeft: [row, column - 1],
-      ArrowRight: [row, column + 1],
-      ArrowUp: [row - 1, column],
-      ArrowDown: [row + 1, column],
-      Home: [event.ctrlKey ? 0 : row, 0],
-      End: [event.ctrlKey ? rows - 1 : row, columns - 1],
-    };
-    const place = places[event.key];
-    if (!place) return;
-    event.preventDefault();
-    const [r, c] = [clamp(place[0], 0, rows - 1), clamp(place[1], 0, columns - 1)];
-    set(this.model, { row: r, column: c, playing: false });
-    this.draw(); // now, so that the focus can follow
-    board.focus?.focus();
+    this.goByKey(event, board, [row, column], [rows, columns]);
   }
 
   /** Take the reader from a pixel to the field of the window that holds its number. */
@@ -269,47 +228,30 @@ class PoolingView {
 
   /** Put what was typed into the input, where the shifted pixel came from; or say what is wrong. */
   #edit(r, c) {
+    const value = this.readNumber({ grid: this.window, r, c }, LIMIT);
+    if (value === null) return;
     const { window, settings, input } = this.scene;
-    const text = this.window.cells[r][c].field.value;
-    const value = parse(text);
-    if (value === null) return this.#refuse(r, c, fill(this.t.notANumber, { text }));
-    if (Math.abs(value) > LIMIT) {
-      return this.#refuse(r, c, fill(this.t.outOfRange, { text, limit: LIMIT }));
-    }
-    this.#forgive();
-    this.window.restore(r, c);
     const values = this.model.get("input").map((line) => [...line]);
     const y = clamp(window.top + r - settings.down, 0, input.height - 1);
     const x = clamp(window.left + c - settings.right, 0, input.width - 1);
     values[y][x] = value;
-    return set(this.model, { input: values });
+    set(this.model, { input: values });
   }
 
-  #refuse(r, c, reason) {
-    const [oldRow, oldColumn] = this.refused ?? [];
-    if (oldRow !== r || oldColumn !== c) this.#forgive();
-    this.window.cells[r][c].field.setAttribute("aria-invalid", "true");
-    this.refused = [r, c];
-    this.hint.hidden = true;
-    setText(this.refusal, reason);
+  forgive() {
+    super.forgive();
+    this.drawLink();
   }
 
-  /** Put the number back where something else was typed. */
-  #forgive() {
-    if (!this.refused) return;
-    const [r, c] = this.refused;
-    this.refused = null;
-    this.hint.hidden = false;
-    setText(this.refusal, "");
-    if (this.window.cells[r]?.[c]) this.window.restore(r, c);
+  /** A reason stands in the hint's stead. */
+  drawLink() {
+    this.hint.hidden = this.refused !== null;
   }
 
   // Drawing
 
   draw() {
-    this.scheduled = false;
-    if (this.removed) return;
-    this.#forgive();
+    this.forgive();
     const isPhoto = settingsOf(this.model).view === "photo";
     this.root.classList.toggle("cnn-photo-view", isPhoto);
     this.scene = numbersScene(this.model);
@@ -453,7 +395,7 @@ class PoolingView {
     const { width, height, channels } = await decode(url);
     if (url !== this.photoUrl) return;
     this.photo = { height, width, values: Float64Array.from(channels[0]) };
-    this.#schedule();
+    this.schedule();
   }
 
   #drawPhoto() {
@@ -525,15 +467,8 @@ class PoolingView {
 
   /** Read the result out once the reader rests, and never while it plays. */
   #announce() {
-    clearTimeout(this.announcement);
-    if (this.model.get("playing")) return;
-    const text = this.#announcementText();
-    if (this.announced === undefined) this.announced = text; // nothing is read out on arrival
-    if (this.announced === text) return;
-    this.announcement = setTimeout(() => {
-      this.announced = text;
-      setText(this.live, text);
-    }, ANNOUNCE_AFTER);
+    if (this.model.get("playing")) this.keepQuiet();
+    else this.readOut([this.#announcementText()]);
   }
 
   #announcementText() {
@@ -634,7 +569,7 @@ function paintChange(canvas, plane, label) {
   paint(canvas, plane.width, plane.height, (i) => {
     const change = values[i];
     if (!change) return 0; // nor where it is not known
-    return pixel(change < 0 ? FALLEN : RISEN, Math.abs(change));
+    return pixel(change < 0 ? NEGATIVE : POSITIVE, Math.abs(change));
   });
 }
 

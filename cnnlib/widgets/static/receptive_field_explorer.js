@@ -9,6 +9,7 @@ import {
   widgetRoot,
 } from "./elements.js";
 import { clamp, set } from "./explorer_model.js";
+import { keyPlace } from "./keys.js";
 import { decimal } from "./numbers.js";
 import { decode, grey, paint, rgb } from "./photo.js";
 import {
@@ -16,14 +17,14 @@ import {
   pathsTo, reach, seenUnits, shrunk, sideView,
 } from "./receptive_field.js";
 import STRINGS from "./receptive_field_explorer.json" with { type: "json" };
-import { isWhole, share } from "./share.js";
-import { fill, words } from "./strings.js";
+import { isWhole } from "./share.js";
+import { fill } from "./strings.js";
+import { View } from "./view.js";
 
 const STATE = ["layers", "input_size", "row", "column", "show"];
 const SETTINGS = ["kernel_size", "stride", "padding", "dilation"];
 const SIZES = ["8", "16", "32", "64", "128", "224", "256"];
 const FARTHEST_PLACE = 999; // more than any output has; the explorer brings it back within its own
-const REST = 400; // ms before a result is read out
 const SVG = "http://www.w3.org/2000/svg";
 
 /** A new layer: the commonest one. */
@@ -54,42 +55,22 @@ export function acceptField(values, limits) {
 }
 
 /** One view of the model. */
-class FieldView {
+class FieldView extends View {
   constructor(model, el) {
-    this.model = model;
-    this.t = words(document.documentElement.lang || "en", STRINGS);
+    super(model, STRINGS, STATE);
     this.pointed = null; // the output pixel that a mouse points at
     this.image = null; // the photograph's grey levels, once they are there
-    this.initial = Object.fromEntries(STATE.map((name) => [name, model.get(name)]));
     this.#makeHeader();
     this.#makeStage();
     this.#makeReading();
     this.#makeSide();
     this.#makeTable();
     this.#makeFormula();
-    const { header, stage, reading, side, table, formula, foot, live } = this;
-    const attributes = { className: "cnn-rf", role: "group", "aria-label": this.t.title };
-    const parts = [header, stage, reading, side, table, formula, foot, live];
-    this.root = element("div", attributes, ...parts);
-    this.onChange = () => this.#schedule();
-    for (const name of [...STATE, "photo"]) model.on(`change:${name}`, this.onChange);
+    const { header, stage, reading, side, table, formula, foot } = this;
+    this.makeRoot("cnn-rf", header, stage, reading, side, table, formula, foot);
+    this.follow([...STATE, "photo"]);
     this.draw();
     el.append(widgetRoot(this.root));
-  }
-
-  remove() {
-    clearTimeout(this.announcement);
-    cancelAnimationFrame(this.frame);
-    this.link.dispose();
-    for (const name of [...STATE, "photo"]) this.model.off(`change:${name}`, this.onChange);
-    this.removed = true;
-  }
-
-  /** Several traits may change at once: draw them together. */
-  #schedule() {
-    if (this.scheduled) return;
-    this.scheduled = true;
-    queueMicrotask(() => this.draw());
   }
 
   // The parts, made once
@@ -138,7 +119,6 @@ class FieldView {
     };
     const sliders = Object.values(this.sliders).map(({ root }) => root);
     this.reading = div("cnn-rf-reading", this.sentences, hint, div("cnn-rf-sliders", ...sliders));
-    this.live = element("div", { className: "cnn-hidden", "aria-live": "polite" });
   }
 
   #makeSide() {
@@ -214,9 +194,7 @@ class FieldView {
       return line;
     });
     const accept = (values) => acceptField(values, model.get("limits"));
-    this.link = share(model, "field", { traits: STATE, accept }, t);
-    const reset = button(t.reset, () => set(model, this.initial), { icon: "reset" });
-    this.foot = div("cnn-rf-foot", reset, this.link.root);
+    this.foot = this.makeEnd("cnn-rf-foot", "field", accept);
   }
 
   // What the reader does
@@ -289,21 +267,12 @@ class FieldView {
   #onKey(event) {
     const { problem, kept, place } = this.scene;
     if (problem || event.altKey || event.metaKey) return;
-    const last = place.output - 1;
-    const [row, column] = kept;
-    const places = {
-      ArrowLeft: [row, column - 1],
-      ArrowRight: [row, column + 1],
-      ArrowUp: [row - 1, column],
-      ArrowDown: [row + 1, column],
-      Home: [event.ctrlKey ? 0 : row, 0],
-      End: [event.ctrlKey ? last : row, last],
-    };
-    const wanted = places[event.key];
+    const wanted = keyPlace(event, kept, [place.output, place.output]);
     if (!wanted) return;
     event.preventDefault();
     this.pointed = null;
-    set(this.model, { row: clamp(wanted[0], 0, last), column: clamp(wanted[1], 0, last) });
+    const [row, column] = wanted;
+    set(this.model, { row, column });
     this.draw(); // now: the next key counts from here
   }
 
@@ -319,8 +288,6 @@ class FieldView {
   }
 
   draw() {
-    this.scheduled = false;
-    if (this.removed) return;
     const { model } = this;
     const layers = layersOf(model);
     const inputSize = wholeIn(model.get("input_size"), model.get("limits").input_size);
@@ -371,7 +338,7 @@ class FieldView {
     const { width, height, channels } = await decode(url);
     if (url !== this.photo) return;
     this.image = { width, height, values: channels[0] };
-    this.draw();
+    this.schedule();
   }
 
   #problemText() {
@@ -509,14 +476,7 @@ class FieldView {
 
   /** Read the result out once the reader rests. */
   #announce() {
-    clearTimeout(this.announcement);
-    const text = this.scene.problem ? this.problem.textContent : this.sentences.textContent;
-    if (this.announced === undefined) this.announced = text; // nothing is read out on arrival
-    if (this.announced === text) return;
-    this.announcement = setTimeout(() => {
-      this.announced = text;
-      setText(this.live, text);
-    }, REST);
+    this.readOut([this.scene.problem ? this.problem.textContent : this.sentences.textContent]);
   }
 }
 

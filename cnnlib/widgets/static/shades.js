@@ -2,8 +2,8 @@
 
 // The diverging map of the plots (RdBu): the hues of both signs, and how much of one the largest
 // value takes. Both let the page's own text colour stand out, on a light page and on a dark one.
-const POSITIVE = [214, 96, 77];
-const NEGATIVE = [67, 147, 195];
+export const POSITIVE = [214, 96, 77];
+export const NEGATIVE = [67, 147, 195];
 const STRENGTH = 0.62;
 
 // Greys run from nearly black to white. Black text stands out on the brighter ones, white on the
