@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 import re
-from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from base64 import b64decode, b64encode
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
+from html import escape
 from io import BytesIO
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from cnnlib import palette
 
 STATIC = Path(__file__).parent / "static"
 LARGEST = 999  # what a cell of a grid can show
+SPEED = {"speed": (0.5, 30)}  # steps a second while a widget plays, lowest and highest
 
 # import ... from "./name.js"; or from "./name.json" with { type: "json" };
 _IMPORT = re.compile(r'^import\s+(?P<names>[^;]+?)\s+from\s+"\./(?P<file>[\w.-]+)"[^;]*;\n', re.M)
@@ -91,11 +93,19 @@ class Widget(anywidget.AnyWidget):
     """What all widgets of the book share: a still form for readers that cannot run one.
 
     A subclass sets ``_esm`` by `module` and ``_css`` by `style`, and tells what to show without
-    scripts.
+    scripts: ``_still_body`` for HTML, `still_png` as a picture.
     """
 
     def still_html(self) -> str:
-        """Return the present state as HTML without a script."""
+        """Return the present state as HTML without a script, or why there is nothing to show."""
+        try:
+            body = self._still_body()
+        except ValueError as error:
+            return f"<p>{escape(str(error))}</p>"
+        return f'<style>{self._css}</style><div class="cnn-widget cnn-still">{body}</div>'
+
+    def _still_body(self) -> str:
+        """Return what stands in the still form, in one ``<div>``."""
         raise NotImplementedError
 
     def still_png(self) -> bytes:
@@ -125,6 +135,21 @@ def within(proposal, limits: Mapping[str, Sequence[int]]):
     if not low <= value <= high:
         raise ValueError(f"{name} must be from {low} to {high}, got {value}")
     return value
+
+
+def counted(proposal):
+    """Return a trait's proposed number, or raise `ValueError` where it is below 0."""
+    name, value = proposal["trait"].name, proposal["value"]
+    if value < 0:
+        raise ValueError(f"{name} counts from 0, got {value}")
+    return value
+
+
+def one_of(proposal, choices: Collection[str], rule: str):
+    """Return a trait's proposed word, or raise `ValueError` with the rule where it is no choice."""
+    if proposal["value"] not in choices:
+        raise ValueError(f"{rule}, got {proposal['value']!r}")
+    return proposal["value"]
 
 
 def number_grid(name: str, values, sizes: Sequence[int]) -> list[list[float]]:
@@ -172,6 +197,34 @@ def _number(name: str, value) -> float:
     return int(value) if float(value).is_integer() else float(value)
 
 
+# --- Pictures ---------------------------------------------------------------------------------
+
+
+def encoded(image, kind: str = "PNG", **options) -> bytes:
+    """Return a `PIL.Image.Image` as the content of a file, a PNG as small as it can be."""
+    buffer = BytesIO()
+    image.save(buffer, kind, optimize=True, **options)
+    return buffer.getvalue()
+
+
+def picture_url(pixels: np.ndarray, kind: str = "PNG", **options) -> str:
+    """Return an array of uint8 as a picture in a data URL.
+
+    Parameters
+    ----------
+    pixels : numpy.ndarray of uint8, shape (H, W), (H, W, 3) or (H, W, 4)
+        Grey or coloured pixels, the last with their opacity.
+    kind : {"PNG", "WEBP"}
+        The format of the file.
+    **options
+        How Pillow writes it.
+    """
+    from PIL import Image
+
+    content = b64encode(encoded(Image.fromarray(pixels), kind, **options)).decode()
+    return f"data:image/{kind.lower()};base64,{content}"
+
+
 def photo_url(name: str, photo, largest: int = 256) -> str:
     """Return a photograph as a PNG in a data URL, the form in which a widget's trait holds one.
 
@@ -189,8 +242,6 @@ def photo_url(name: str, photo, largest: int = 256) -> str:
     ValueError
         If it is no such picture, or a larger one.
     """
-    from PIL import Image
-
     pixels = np.asarray(photo)
     is_picture = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
     if pixels.dtype != np.uint8 or not is_picture or pixels.size == 0:
@@ -203,9 +254,14 @@ def photo_url(name: str, photo, largest: int = 256) -> str:
             f"{name} must have at most {largest} rows and columns, got {pixels.shape[:2]}: "
             "make it smaller first"
         )
-    buffer = BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
-    return "data:image/png;base64," + b64encode(buffer.getvalue()).decode()
+    return picture_url(pixels)
+
+
+def photo_of(url: str):
+    """Return the `PIL.Image.Image` in a data URL, such as `photo_url` makes."""
+    from PIL import Image
+
+    return Image.open(BytesIO(b64decode(url.partition(",")[2])))
 
 
 @cache

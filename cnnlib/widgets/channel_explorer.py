@@ -119,8 +119,7 @@ class ChannelExplorer(base.Widget):
         k = len(self.weight[0][0])
         return len(self.weight), len(self.input[0]) - k + 1, len(self.input[0][0]) - k + 1
 
-    def still_html(self) -> str:
-        """Return the present state as HTML without a script."""
+    def _still_body(self) -> str:
         return _html(self)
 
     def still_png(self) -> bytes:
@@ -151,13 +150,11 @@ class ChannelExplorer(base.Widget):
 
     @traitlets.validate("kernel", "row", "column")
     def _check_place(self, proposal):
-        if proposal["value"] < 0:
-            raise ValueError(f"{proposal['trait'].name} counts from 0, got {proposal['value']}")
-        return proposal["value"]
+        return base.counted(proposal)
 
     @traitlets.validate("speed")
     def _check_speed(self, proposal):
-        return base.within(proposal, {"speed": (0.5, 30)})
+        return base.within(proposal, base.SPEED)
 
 
 # --- What the traits may hold -----------------------------------------------------------------
@@ -304,10 +301,7 @@ def _html(explorer) -> str:
     body = "".join(f'<div class="cnn-ch-{name}">{part}</div>' for name, part in parts.items())
     empty = '<div class="cnn-ch-shapes"></div>'
     body = body.replace(empty, f'<dl class="cnn-ch-shapes">{_shapes(now)}</dl>')
-    return (
-        f"<style>{explorer._css}</style>"
-        f'<div class="cnn-widget cnn-still"><div class="cnn-channels">{body}</div></div>'
-    )
+    return f'<div class="cnn-channels">{body}</div>'
 
 
 def _caption(now: _Scene) -> str:
@@ -412,8 +406,4 @@ def _shapes(now: _Scene) -> str:
 
 
 def _terms(text: str, values: dict, kind: str) -> str:
-    spans = {
-        name: f'<span class="cnn-term cnn-term-{name}">{value}</span>'
-        for name, value in values.items()
-    }
-    return f'<p class="cnn-ch-{kind}">{text.format(**spans)}</p>'
+    return f'<p class="cnn-ch-{kind}">{text.format(**still.terms(values))}</p>'

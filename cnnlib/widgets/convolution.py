@@ -136,9 +136,8 @@ class ConvolutionExplorer(base.Widget):
             self.dilation,
         )
 
-    def still_html(self) -> str:
-        """Return the present state as HTML without a script."""
-        return still.html(self, self._css)
+    def _still_body(self) -> str:
+        return still.html(self)
 
     def still_png(self) -> bytes:
         """Return the present state as a picture; `ValueError` where there is no output."""
@@ -163,22 +162,13 @@ class ConvolutionExplorer(base.Widget):
 
     @traitlets.validate("row", "column")
     def _check_place(self, proposal):
-        if proposal["value"] < 0:
-            raise ValueError(f"{proposal['trait'].name} counts from 0, got {proposal['value']}")
-        return proposal["value"]
+        return base.counted(proposal)
 
     @traitlets.validate("mode")
     def _check_mode(self, proposal):
-        if proposal["value"] not in MODES:
-            raise ValueError(
-                f'padding must be a number, "valid", "same" or "full", got {proposal["value"]!r}'
-            )
-        return proposal["value"]
+        rule = 'padding must be a number, "valid", "same" or "full"'
+        return base.one_of(proposal, MODES, rule)
 
     @traitlets.validate("speed")
     def _check_speed(self, proposal):
-        if not 0.5 <= proposal["value"] <= 30:
-            raise ValueError(
-                f"speed must be from 0.5 to 30 steps a second, got {proposal['value']}"
-            )
-        return proposal["value"]
+        return base.within(proposal, base.SPEED)

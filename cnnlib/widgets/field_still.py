@@ -6,17 +6,13 @@ place.
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
 from dataclasses import dataclass
-from html import escape
-from io import BytesIO
 
 import numpy as np
 
 from cnnlib.arithmetic import Layer, ReceptiveField, receptive_field
 from cnnlib.palette import COLORS
-from cnnlib.widgets import base
-from cnnlib.widgets.still import decimal
+from cnnlib.widgets import base, still
 
 TOP, BOTTOM, BUMP = 5, 76, 20  # rows of the side view, in per cent of its height
 MOST_UNITS, MOST_LINES = 96, 1500
@@ -42,21 +38,7 @@ class Scene:
 
 
 def scene(explorer) -> Scene:
-    """Compute the picture of an explorer's present state.
-
-    Parameters
-    ----------
-    explorer : ReceptiveFieldExplorer
-
-    Returns
-    -------
-    Scene
-
-    Raises
-    ------
-    ValueError
-        If a layer is larger than its padded input.
-    """
+    """Compute the picture of an explorer's present state; `ValueError` where it has no output."""
     layers, sizes = explorer.stack, explorer.output_sizes
     chosen = tuple(min(place, sizes[-1] - 1) for place in (explorer.row, explorer.column))
     fields = [receptive_field(layers[:depth]) for depth in range(len(layers) + 1)]
@@ -101,7 +83,7 @@ def pictures(explorer, now: Scene) -> tuple[np.ndarray, np.ndarray]:
     """Return the photograph at the input's size, and what equal weights make of it."""
     from PIL import Image
 
-    photo = Image.open(BytesIO(b64decode(explorer.photo.partition(",")[2]))).convert("L")
+    photo = base.photo_of(explorer.photo).convert("L")
     small = photo.resize((explorer.input_size,) * 2, Image.Resampling.BOX)
     values = np.asarray(small, float)
     for layer, size, output in zip(now.layers, now.sizes, now.sizes[1:], strict=False):
@@ -189,25 +171,9 @@ def _dots(places, height: str) -> str:
 # --- HTML -------------------------------------------------------------------------------------
 
 
-def html(explorer, style: str) -> str:
-    """Return the picture as HTML, in the widget's own style.
-
-    Parameters
-    ----------
-    explorer : ReceptiveFieldExplorer
-    style : str
-        The widget's style sheet.
-
-    Returns
-    -------
-    str
-        One ``<div>`` after its ``<style>``; a paragraph with the reason where there is no output.
-    """
-    try:
-        now = scene(explorer)
-    except ValueError as error:
-        return f"<p>{escape(str(error))}</p>"
-    t = base.words("receptive_field_explorer")
+def html(explorer) -> str:
+    """Return an explorer's picture as HTML; `ValueError` where there is no output."""
+    now, t = scene(explorer), base.words("receptive_field_explorer")
     reading = f'<p class="cnn-rf-sentences">{sentences(now)}</p><p class="cnn-rf-hint">'
     parts = {
         "header": "",
@@ -219,10 +185,7 @@ def html(explorer, style: str) -> str:
         "foot": "",
     }
     body = "".join(f'<div class="cnn-rf-{name}">{part}</div>' for name, part in parts.items())
-    return (
-        f'<style>{style}</style><div class="cnn-widget cnn-still"><div class="cnn-rf">{body}'
-        "</div></div>"
-    )
+    return f'<div class="cnn-rf">{body}</div>'
 
 
 def sentences(now: Scene) -> str:
@@ -231,7 +194,7 @@ def sentences(now: Scene) -> str:
     starts = [field.start + place * field.jump for place in now.chosen]
     ends = [start + field.size - 1 for start in starts]
     rows, columns = (
-        t["interval"].format(first=decimal(start + 1), last=decimal(end + 1))
+        t["interval"].format(first=still.decimal(start + 1), last=still.decimal(end + 1))
         for start, end in zip(starts, ends, strict=True)
     )
     row, column = (place + 1 for place in now.chosen)
@@ -260,7 +223,7 @@ def _stage(explorer, now: Scene) -> str:
     (before, after), (size, output) = now.reach, (now.sizes[0], now.sizes[-1])
     length = before + size + after
     corner = [before + field.start + place * field.jump for place in now.chosen]
-    heat = f'<img class="cnn-rf-heat" alt="" src="{_url(_heat(now))}">'
+    heat = f'<img class="cnn-rf-heat" alt="" src="{base.picture_url(_heat(now))}">'
     small, result = pictures(explorer, now)
     return _panel(
         "input", t["fieldInput"].format(size=size), t["inputPicture"].format(size=size), small,
@@ -279,8 +242,8 @@ def _panel(
     return (
         f'<div class="cnn-rf-panel cnn-{role}"><div class="cnn-label">{label}</div>'
         f'<div class="cnn-rf-frame"><div class="cnn-rf-plane"><img alt="{alt}" style="{place}" '
-        f'src="{_url(image)}"><div class="cnn-rf-mark" style="{mark}">{inner}</div></div></div>'
-        "</div>"
+        f'src="{base.picture_url(image)}"><div class="cnn-rf-mark" style="{mark}">{inner}</div>'
+        "</div></div></div>"
     )
 
 
@@ -302,14 +265,6 @@ def _heat(now: Scene) -> np.ndarray:
     amber = [int(COLORS["highlight"][0][i : i + 2], 16) for i in (1, 3, 5)]
     shades = np.rint(counts[..., None] / max(counts.max(), 1) * amber)
     return np.dstack([shades, 255 * np.outer(*there)]).astype(np.uint8)
-
-
-def _url(pixels: np.ndarray) -> str:
-    from PIL import Image
-
-    buffer = BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
-    return "data:image/png;base64," + b64encode(buffer.getvalue()).decode()
 
 
 def _side(now: Scene) -> str:
@@ -349,7 +304,7 @@ def _table(now: Scene) -> str:
         layer = now.layers[level - 1]
         settings = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
         cells = [*(settings if level else [""] * 4), size, field.jump, field.size]
-        texts = [*map(str, cells), decimal(field.start), ""]
+        texts = [*map(str, cells), still.decimal(field.start), ""]
         body = "".join(f"<td>{text}</td>" for text in texts)
         rows += f'<tr><th scope="row">{level or t["sideInput"]}</th>{body}</tr>'
     return (
@@ -365,13 +320,10 @@ def _formula(now: Scene) -> str:
         "kernel": layer.kernel_size, "stride": layer.stride, "padding": layer.padding,
         "dilation": layer.dilation, "input": now.sizes[-2], "output": now.sizes[-1],
         "jump": after.jump, "jumpBefore": before.jump, "field": after.size,
-        "fieldBefore": before.size, "start": decimal(after.start),
-        "startBefore": decimal(before.start),
+        "fieldBefore": before.size, "start": still.decimal(after.start),
+        "startBefore": still.decimal(before.start),
     }  # fmt: skip
-    spans = {
-        name: f'<span class="cnn-term cnn-term-{name}">{value}</span>'
-        for name, value in values.items()
-    }
+    spans = still.terms(values)
     lines = "".join(
         f'<div class="cnn-rf-equation"><p class="cnn-rf-words">{said}</p>'
         f'<p class="cnn-rf-numbers">{t["numbers"][name].format(**spans)}</p></div>'
@@ -386,20 +338,9 @@ SIDE, GAP = 384, 24  # pixels
 
 
 def png(explorer) -> bytes:
-    """Return the picture as a PNG: the input with the field, the output with its pixel, on white.
+    """Return a PNG of the input with the field and the output with its pixel, on white.
 
-    Parameters
-    ----------
-    explorer : ReceptiveFieldExplorer
-
-    Returns
-    -------
-    bytes
-
-    Raises
-    ------
-    ValueError
-        If a layer is larger than its padded input.
+    Raises `ValueError` where there is no output.
     """
     from PIL import Image
 
@@ -411,9 +352,7 @@ def png(explorer) -> bytes:
     image = Image.new("RGB", (2 * SIDE + 3 * GAP, SIDE + 2 * GAP), "white")
     _paste(image, GAP, padded, corner, field.size, COLORS["highlight"][0])
     _paste(image, SIDE + 2 * GAP, result, now.chosen, 1, COLORS["output"][0])
-    buffer = BytesIO()
-    image.save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
+    return base.encoded(image)
 
 
 def _paste(image, left: int, pixels: np.ndarray, corner, size: int, color: str) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
 from functools import lru_cache
-from io import BytesIO
 
 import numpy as np
 import traitlets
@@ -104,9 +102,8 @@ class KernelLab(base.Widget):
         kernel = np.array(self.kernel, float)
         return kernel[::-1, ::-1] if self.flip else kernel
 
-    def still_html(self) -> str:
-        """Return the present state as HTML without a script."""
-        return kernel_still.html(self, self._css)
+    def _still_body(self) -> str:
+        return kernel_still.html(self)
 
     def still_png(self) -> bytes:
         """Return photo, kernel and filtered photo, side by side."""
@@ -130,11 +127,9 @@ class KernelLab(base.Widget):
 
     @traitlets.validate("edges", "show")
     def _check_word(self, proposal):
-        name, value = proposal["trait"].name, proposal["value"]
+        name = proposal["trait"].name
         choices = {"edges": tuple(EDGES), "show": SHOWS}[name]
-        if value not in choices:
-            raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
-        return value
+        return base.one_of(proposal, choices, f"{name} must be one of {', '.join(choices)}")
 
     @traitlets.validate("row", "column", "channel")
     def _check_place(self, proposal):
@@ -162,10 +157,8 @@ def read_photo(url: str) -> np.ndarray:
     ValueError
         If it is no such picture.
     """
-    from PIL import Image
-
     try:
-        image = Image.open(BytesIO(b64decode(url.partition(",")[2])))
+        image = base.photo_of(url)
         return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
     except (ValueError, OSError) as error:
         raise ValueError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from functools import cached_property
 from html import escape
 from io import BytesIO
@@ -22,34 +21,13 @@ MAP = {
 BINS = 1024  # of the histogram that finds the full colour
 
 
-def html(lab, style: str) -> str:
-    """Return a lab's state as HTML: two pictures and real tables, in the widget's own style.
-
-    Parameters
-    ----------
-    lab : KernelLab
-    style : str
-        The widget's style sheet.
-
-    Returns
-    -------
-    str
-        One ``<div>`` after its ``<style>``.
-    """
-    return Still(lab).html(style)
+def html(lab) -> str:
+    """Return a lab's state as HTML: two pictures and real tables."""
+    return Still(lab).html()
 
 
 def png(lab) -> bytes:
-    """Return photo, kernel and filtered photo as a PNG, side by side on white.
-
-    Parameters
-    ----------
-    lab : KernelLab
-
-    Returns
-    -------
-    bytes
-    """
+    """Return a lab's photo, kernel and filtered photo as a PNG, side by side on white."""
     from PIL import Image, ImageOps
 
     now = Still(lab)
@@ -64,9 +42,7 @@ def png(lab) -> bytes:
     for part in parts:
         whole.paste(part, (left, (height - part.height) // 2))
         left += part.width
-    buffer = BytesIO()
-    whole.save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
+    return base.encoded(whole)
 
 
 # --- Numbers and colours, as the ES module has them --------------------------------------------
@@ -250,7 +226,7 @@ class Still:
 
     # HTML
 
-    def html(self, style: str) -> str:
+    def html(self) -> str:
         """Return the whole, laid out in the measures of the living widget."""
         t = self.t
         parts = {
@@ -264,10 +240,7 @@ class Still:
         names = ["cnn-lab"]
         names += ["cnn-lab-large"] * (max(self.kernel.shape) > 3)
         names += ["cnn-lab-color"] * self.is_colored
-        return (
-            f'<style>{style}</style><div class="cnn-widget cnn-still">'
-            f'<div class="{" ".join(names)}">{body}</div></div>'
-        )
+        return f'<div class="{" ".join(names)}">{body}</div>'
 
     def _photo(self) -> str:
         cat = base.photo_url("photo", base.cat_photo(gray=not self.is_colored))
@@ -329,11 +302,7 @@ class Still:
 
 def _panel(role: str, label: str, alt: str, pixels: np.ndarray, below: str) -> str:
     """Return a picture under its label. It is compressed: it is looked at, not computed with."""
-    from PIL import Image
-
-    buffer = BytesIO()
-    Image.fromarray(pixels).save(buffer, "WEBP", quality=80, method=6)
-    url = "data:image/webp;base64," + b64encode(buffer.getvalue()).decode()
+    url = base.picture_url(pixels, "WEBP", quality=80, method=6)
     height, width = pixels.shape[:2]
     return (
         f'<div class="cnn-panel cnn-{role} cnn-lab-picture"><div class="cnn-label">{label}</div>'

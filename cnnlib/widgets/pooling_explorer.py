@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
 from dataclasses import dataclass
 from html import escape
-from io import BytesIO
 
 import numpy as np
 import traitlets
@@ -129,12 +127,8 @@ class PoolingExplorer(base.Widget):
         shape = (len(self.input), len(self.input[0]))
         return output_size(shape, (self.kernel_size,) * 2, self.stride, 0)
 
-    def still_html(self) -> str:
-        """Return the present state as HTML without a script."""
-        try:
-            return _html(self)
-        except ValueError as error:
-            return f"<p>{escape(str(error))}</p>"
+    def _still_body(self) -> str:
+        return _html(self)
 
     def still_png(self) -> bytes:
         """Return the present state as a picture; `ValueError` where there is no output."""
@@ -158,25 +152,17 @@ class PoolingExplorer(base.Widget):
 
     @traitlets.validate("row", "column")
     def _check_place(self, proposal):
-        if proposal["value"] < 0:
-            raise ValueError(f"{proposal['trait'].name} counts from 0, got {proposal['value']}")
-        return proposal["value"]
+        return base.counted(proposal)
 
     @traitlets.validate("mode", "reference", "view")
     def _check_choice(self, proposal):
-        name, value = proposal["trait"].name, proposal["value"]
-        if value not in CHOICES[name]:
-            choices = ", ".join(f'"{choice}"' for choice in CHOICES[name])
-            raise ValueError(f"{name} must be one of {choices}, got {value!r}")
-        return value
+        name = proposal["trait"].name
+        choices = ", ".join(f'"{choice}"' for choice in CHOICES[name])
+        return base.one_of(proposal, CHOICES[name], f"{name} must be one of {choices}")
 
     @traitlets.validate("speed")
     def _check_speed(self, proposal):
-        if not 0.5 <= proposal["value"] <= 30:
-            raise ValueError(
-                f"speed must be from 0.5 to 30 steps a second, got {proposal['value']}"
-            )
-        return proposal["value"]
+        return base.within(proposal, base.SPEED)
 
 
 # --- The arithmetic, by scratch ---------------------------------------------------------------
@@ -289,11 +275,11 @@ def _boards(explorer: PoolingExplorer) -> dict[str, still.Board]:
         [[_mark(value) for value in line] for line in scene.change],
     )
     boards = [
-        still.Board("input", _sized(label, scene.x), texts, looks, lens),
+        still.Board("input", still.sized(label, scene.x), texts, looks, lens),
         still.Board("window", t["windowLabel"], *window),
         still.Board(
             "output",
-            _sized(t["outputGrid"], scene.now),
+            still.sized(t["outputGrid"], scene.now),
             still.aligned(scene.now),
             _marked(*now),
             (scene.column, scene.row, 1, 1),
@@ -312,10 +298,6 @@ def _boards(explorer: PoolingExplorer) -> dict[str, still.Board]:
         ),
     ]
     return {board.role: board for board in boards}
-
-
-def _sized(label: str, values: np.ndarray) -> str:
-    return label.format(rows=len(values), columns=len(values[0]))
 
 
 def _texts(values: np.ndarray, plus: str = "") -> still.Texts:
@@ -410,11 +392,7 @@ def _html(explorer: PoolingExplorer) -> str:
         f'<div class="cnn-pool-board">{board}</div>'
         f'<div class="cnn-pool-settings"><p>{t["stillPooling"]}</p></div>'
     )
-    return (
-        f"<style>{explorer._css}</style>"
-        f'<div class="cnn-widget cnn-still"><div class="cnn-pooling" '
-        f'data-window="{explorer.kernel_size}">{body}</div></div>'
-    )
+    return f'<div class="cnn-pooling" data-window="{explorer.kernel_size}">{body}</div>'
 
 
 def _number_panels(explorer: PoolingExplorer) -> dict[str, str]:
@@ -497,13 +475,13 @@ def _photo_panels(explorer: PoolingExplorer) -> dict[str, str]:
             for each in (now, before)
         )
     pictures = {
-        "input": (_sized(t["inputGrid"], x), x),
-        "output": (_sized(t["outputGrid"], now), now),
+        "input": (still.sized(t["inputGrid"], x), x),
+        "output": (still.sized(t["outputGrid"], now), now),
         "before": (t["referenceLabels"]["before"], before),
     }
     names = {
         "input": t["photoNameStill"],
-        "output": _sized(t["pooledName"], now),
+        "output": still.sized(t["pooledName"], now),
         "before": t["referenceName"],
     }
     panels = {
@@ -518,10 +496,7 @@ def _photo_panels(explorer: PoolingExplorer) -> dict[str, str]:
 
 
 def _photo_pixels(explorer: PoolingExplorer) -> np.ndarray:
-    from PIL import Image
-
-    data = explorer.photo.partition(",")[2]
-    return np.asarray(Image.open(BytesIO(b64decode(data))).convert("L")).astype(float)
+    return np.asarray(base.photo_of(explorer.photo).convert("L")).astype(float)
 
 
 def _picture(role: str, label: str, name: str, pixels: np.ndarray) -> str:

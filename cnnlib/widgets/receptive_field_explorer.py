@@ -95,9 +95,8 @@ class ReceptiveFieldExplorer(base.Widget):
                 raise ValueError(f"layer {number}: {error}") from None
         return sizes
 
-    def still_html(self) -> str:
-        """Return the present state as HTML without a script."""
-        return field_still.html(self, self._css)
+    def _still_body(self) -> str:
+        return field_still.html(self)
 
     def still_png(self) -> bytes:
         """Return the present state as a picture; `ValueError` where there is no output."""
@@ -120,15 +119,11 @@ class ReceptiveFieldExplorer(base.Widget):
 
     @traitlets.validate("row", "column")
     def _check_place(self, proposal):
-        if proposal["value"] < 0:
-            raise ValueError(f"{proposal['trait'].name} counts from 0, got {proposal['value']}")
-        return proposal["value"]
+        return base.counted(proposal)
 
     @traitlets.validate("show")
     def _check_show(self, proposal):
-        if proposal["value"] not in SHOWN:
-            raise ValueError(f'show must be "photo" or "paths", got {proposal["value"]!r}')
-        return proposal["value"]
+        return base.one_of(proposal, SHOWN, 'show must be "photo" or "paths"')
 
 
 def layers_of(layers) -> list[dict[str, int]]:

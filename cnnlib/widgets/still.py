@@ -6,10 +6,9 @@ nothing on a page moves when that takes its place.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from html import escape
-from io import BytesIO
 
 import numpy as np
 
@@ -87,7 +86,7 @@ def still(explorer) -> Still:
     turned = t["kernelLabelFlipped" if explorer.flip else "kernelLabel"]
     weights = [[short(value) for value in line] for line in kernel]
     boards = [
-        Board("input", _sized(label, x), texts.tolist(), looks.tolist(), lens),
+        Board("input", sized(label, x), texts.tolist(), looks.tolist(), lens),
         Board("window", t["windowLabel"], *window),
         Board("kernel", turned, weights, shades(kernel, signed=True)),
         Board("products", t["productsLabel"], aligned(products), shades(products, signed=True)),
@@ -129,14 +128,15 @@ def _output_board(output: np.ndarray, row: int, column: int, filled: bool) -> Bo
         looks[place // width][place % width] = ("empty", 0.0)
     return Board(
         "output",
-        _sized(base.words("convolution")["outputLabel"], output),
+        sized(base.words("convolution")["outputLabel"], output),
         texts,
         looks,
         (column, row, 1, 1),
     )
 
 
-def _sized(label: str, values: np.ndarray) -> str:
+def sized(label: str, values: np.ndarray) -> str:
+    """Return a label with a grid's rows and columns in it."""
     return label.format(rows=len(values), columns=len(values[0]))
 
 
@@ -189,26 +189,10 @@ def shades(values: np.ndarray, *, signed: bool = False) -> Looks:
 # --- HTML -------------------------------------------------------------------------------------
 
 
-def html(explorer, style: str) -> str:
-    """Return the picture as HTML: real tables, in the widget's own style.
-
-    Parameters
-    ----------
-    explorer : ConvolutionExplorer
-        Or anything with its traits as attributes.
-    style : str
-        The widget's style sheet.
-
-    Returns
-    -------
-    str
-        One ``<div>`` after its ``<style>``; a paragraph with the reason where there is no output.
-    """
-    try:
-        now = still(explorer)
-    except ValueError as error:
-        return f"<p>{escape(str(error))}</p>"
-    t, total = base.words("convolution"), decimal(now.total)
+def html(explorer) -> str:
+    """Return the picture as HTML: real tables; `ValueError` where there is no output."""
+    now, t = still(explorer), base.words("convolution")
+    total = decimal(now.total)
     panels = {role: panel(board) for role, board in now.boards.items()}
     panels["sum"] = (
         f'<div class="cnn-panel cnn-output cnn-sum-panel"><div class="cnn-label">{t["sumLabel"]}'
@@ -232,26 +216,26 @@ def html(explorer, style: str) -> str:
         f'<div class="cnn-{name}" {measure}>{part}</div>' for name, part in parts.items()
     )
     names = "cnn-explorer cnn-large-kernel" if size > 3 else "cnn-explorer"
-    return (
-        f'<style>{style}</style><div class="cnn-widget cnn-still">'
-        f'<div class="{names}">{body}</div></div>'
-    )
+    return f'<div class="{names}">{body}</div>'
 
 
 def _formula(sizes: list[dict[str, str]]) -> str:
     t = base.words("convolution")
-    uneven = any("×" not in terms["padding"] for terms in sizes)
+    uneven = any("×" not in numbers["padding"] for numbers in sizes)
     names = t["words"] | ({"padding": t["words"]["paddingSides"]} if uneven else {})
-    lines = [("words", names)] + [("numbers", terms) for terms in sizes[: len({*map(str, sizes)})]]
+    lines = [("words", names)] + [("numbers", each) for each in sizes[: len({*map(str, sizes)})]]
+    return "".join(
+        f'<p class="cnn-formula-{kind}">{t["formula"].format(**terms(values))}</p>'
+        for kind, values in lines
+    )
 
-    def line(kind: str, terms: dict[str, str]) -> str:
-        spans = {
-            name: f'<span class="cnn-term cnn-term-{name}">{text}</span>'
-            for name, text in terms.items()
-        }
-        return f'<p class="cnn-formula-{kind}">{t["formula"].format(**spans)}</p>'
 
-    return "".join(line(*each) for each in lines)
+def terms(values: Mapping) -> dict[str, str]:
+    """Return the terms of a formula as HTML, each in the colour of what it names."""
+    return {
+        name: f'<span class="cnn-term cnn-term-{name}">{value}</span>'
+        for name, value in values.items()
+    }
 
 
 def panel(board: Board) -> str:
@@ -369,9 +353,7 @@ def boards_png(boards: list[Board], signs: str = "") -> bytes:
         left += CELL * len(board.texts[0]) + 3 * GAP // 2
         middle = (left - 3 * GAP // 4, height // 2)
         draw.text(middle, signs[i : i + 1], "black", ImageFont.load_default(36), anchor="mm")
-    buffer = BytesIO()
-    image.save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
+    return base.encoded(image)
 
 
 def _draw_board(draw, font, board: Board, left: int, top: int) -> None:
