@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from urllib.parse import urlsplit
 
 import pytest
+
+pytest.register_assert_rewrite("widget_page")
 
 # One thread a test: the machine is shared, and small arrays gain nothing from more.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -110,7 +114,7 @@ def new_page(browser):
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)  # two cores may be busy with other work
         page.trouble = watch(page)
         return page
 
@@ -147,7 +151,84 @@ def serve():
             threading.Thread(target=servers[folder].serve_forever, daemon=True).start()
         return f"http://127.0.0.1:{servers[folder].server_address[1]}"
 
-    yield start
-    for server in servers.values():
-        server.shutdown()
+    def stop(server):
+        server.shutdown()  # up to half a second each: all at once
         server.server_close()
+
+    yield start
+    with ThreadPoolExecutor(max_workers=32) as pool:
+        list(pool.map(stop, servers.values()))
+
+
+@pytest.fixture
+def load_module(page, serve):
+    """Load a widget's joined module in the browser: ``load_module("kernel_lab")``.
+
+    Returns a page whose ``module`` it is.
+    """
+    from cnnlib.widgets import base
+
+    def load(name: str):
+        page.goto(f"{serve(base.STATIC)}/{name}.css")
+        page.evaluate(
+            """async (text) => {
+              const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+              globalThis.module = await import(url);
+            }""",
+            base.module(f"{name}.js"),
+        )
+        return page
+
+    return load
+
+
+@pytest.fixture
+def show(new_page, serve, tmp_path):
+    """Open pages with widgets: ``show(widget, theme="dark", width=360, ...)``.
+
+    Returns a page whose widgets are drawn; with ``scripts=False`` their still forms stay instead.
+    ``body`` stands below the widgets, ``fragment`` is the address's. In the end no page may have
+    had troubles.
+    """
+    import widget_page  # not for those who lack a browser: it needs axe
+
+    pages, numbers = [], count()
+
+    def open_page(
+        *widgets, body="", fragment="", scripts=True, theme="light", language="en", **options
+    ):
+        shown = widget_page.with_stills(*widgets) if widgets else ""
+        folder = tmp_path / f"page{next(numbers)}"
+        url = serve(widget_page.write(folder, shown + body, theme=theme, language=language))
+        page = new_page(**options)
+        if not scripts:
+            page.route("**/*.js", lambda route: route.abort())
+        page.goto(f"{url}/{fragment}")
+        if scripts:
+            widget_page.wait_until_alive(page)
+            pages.append(page)  # without scripts, that they fail is no trouble
+        return page
+
+    yield open_page
+    for page in pages:
+        assert not page.trouble, page.trouble
+
+
+@pytest.fixture
+def both_forms(show):
+    """Open a widget twice, as its still form and alive: ``both_forms(widget, width)``.
+
+    What stands below it must be at the same place on both pages.
+    """
+    import widget_page
+
+    def open_both(widget, width: int):
+        options = {"body": widget_page.BELOW, "width": width}
+        still, living = (
+            show(widget, scripts=False, **options),
+            show(widget, **options),
+        )
+        assert widget_page.below(still) == pytest.approx(widget_page.below(living), abs=1)
+        return still, living
+
+    return open_both

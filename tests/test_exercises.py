@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from itertools import combinations
+from itertools import combinations, product
 from math import ceil, floor, inf
 
 import numpy as np
@@ -98,34 +98,23 @@ def _(kernel, n):
     return [list(kernel) + [0] * (n - len(kernel)) for _ in range(n - len(kernel) + 1)]
 
 
-@wrong("check_correlation_matrix", "comes in on the left")
-def _(kernel, n):
+def square(kernel, n, place):
+    """Lay a kernel into each row of an n x n matrix: weight k of row i where `place` says."""
     matrix = np.zeros((n, n))
-    for i in range(n):
-        for k, weight in enumerate(kernel):
-            matrix[i, (i + k) % n] = weight
+    for i, (k, weight) in product(range(n), enumerate(kernel)):
+        if 0 <= place(i, k) < n:
+            matrix[i, place(i, k)] = weight
     return matrix
 
 
-@wrong("check_correlation_matrix", "what is left of the kernel")
-def _(kernel, n):
-    matrix = np.zeros((n, n))
-    for i in range(n):
-        for k, weight in enumerate(kernel):
-            if i + k < n:
-                matrix[i, i + k] = weight
-    return matrix
-
-
-@wrong("check_correlation_matrix", "padded correlation")
-def _(kernel, n):
-    matrix = np.zeros((n, n))
-    for i in range(n):
-        for k, weight in enumerate(kernel):
-            j = i + k - (len(kernel) - 1) // 2
-            if 0 <= j < n:
-                matrix[i, j] = weight
-    return matrix
+wrong_formulas(
+    "check_correlation_matrix",
+    {
+        "comes in on the left": lambda w, n: square(w, n, lambda i, k: (i + k) % n),
+        "what is left of the kernel": lambda w, n: square(w, n, lambda i, k: i + k),
+        "padded correlation": lambda w, n: square(w, n, lambda i, k: i + k - (len(w) - 1) // 2),
+    },
+)
 
 
 # --- Chapter 2 ------------------------------------------------------------------------------------

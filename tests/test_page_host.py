@@ -12,7 +12,6 @@ import ipywidgets
 import pytest
 import traitlets
 import widget_page
-from axe_playwright_python.sync_playwright import Axe
 from ipywidgets import jsdlink, jslink
 
 pytestmark = pytest.mark.browser
@@ -77,10 +76,9 @@ def show(page, serve, tmp_path):
     """Open a page with some widgets, each in a view of its own; return the page."""
 
     def open_page(*widgets, body=None, **options):
-        views = "".join(widget_page.view(widget) for widget in widgets)
-        body = views + widget_page.state(*widgets) if body is None else body
+        body = widget_page.joined(*widgets) if body is None else body
         page.goto(serve(widget_page.write(tmp_path, body, **options)))
-        page.wait_for_function("document.querySelectorAll('.live-widget > *').length > 0")
+        widget_page.wait_until_alive(page)
         return page
 
     yield open_page
@@ -162,8 +160,7 @@ def test_disabled_controls_stay_disabled(show):
 def test_link_goes_both_ways_and_rests(show):
     a, b = ipywidgets.IntSlider(2, description="a"), ipywidgets.IntSlider(9, description="b")
     links = [jslink((a, "value"), (b, "value")), jslink((b, "value"), (a, "value"))]
-    views = widget_page.view(a) + widget_page.view(b)
-    page = show(body=views + widget_page.state(a, b, *links))
+    page = show(body=widget_page.joined(a, b, by=links))
     assert page.get_by_label("b").input_value() == "2"  # the source wins at first, as in Jupyter
     page.get_by_label("b").fill("40")
     assert page.get_by_label("a").input_value() == "40"
@@ -174,7 +171,7 @@ def test_link_goes_both_ways_and_rests(show):
 def test_directional_link_goes_one_way(show):
     a, b = ipywidgets.IntSlider(2, description="a"), ipywidgets.IntSlider(9, description="b")
     link = jsdlink((a, "value"), (b, "value"))
-    page = show(body=widget_page.view(a) + widget_page.view(b) + widget_page.state(a, b, link))
+    page = show(body=widget_page.joined(a, b, by=[link]))
     page.get_by_label("a").fill("30")
     assert page.get_by_label("b").input_value() == "30"
     page.get_by_label("b").fill("50")
@@ -192,8 +189,7 @@ def test_link_to_a_model_that_is_not_there_harms_nobody(show):
 def test_slider_drives_an_anywidget_and_back(show):
     slider, counter = ipywidgets.IntSlider(4, description="n"), Counter()
     link = jslink((slider, "value"), (counter, "count"))
-    views = widget_page.view(slider) + widget_page.view(counter)
-    page = show(body=views + widget_page.state(slider, counter, link))
+    page = show(body=widget_page.joined(slider, counter, by=[link]))
     page.get_by_role("button", name="count 4 true").click()
     assert page.get_by_label("n").input_value() == "5"
     page.get_by_label("n").fill("17")
@@ -231,8 +227,7 @@ def test_anywidget_function(show):
 
 def test_two_views_share_one_model(show):
     counter = Counter()
-    body = widget_page.view(counter) * 2 + widget_page.state(counter)
-    page = show(body=body)
+    page = show(counter, counter)
     page.get_by_role("button").first.click()
     texts = page.get_by_role("button").all_text_contents()
     assert texts == ["count 1 true"] * 2
@@ -250,7 +245,7 @@ def test_two_models_of_one_class_do_not_mix(show):
 
 def test_states_of_several_notebooks_on_one_page(show):
     first, second = Counter(count=1), Counter(count=5)
-    body = "".join(widget_page.view(w) + widget_page.state(w) for w in (first, second))
+    body = widget_page.joined(first) + widget_page.joined(second)
     assert show(body=body).get_by_role("button").all_text_contents() == [
         "count 1 true",
         "count 5 true",
@@ -375,5 +370,4 @@ def test_axe_finds_nothing(show, theme):
         Counter(),
     ]
     page = show(ipywidgets.VBox(controls), theme=theme)
-    found = Axe().run(page).response["violations"]
-    assert [violation["id"] for violation in found] == []
+    assert widget_page.violations(page) == []

@@ -13,8 +13,20 @@ import pytest
 import torch
 import traitlets
 import widget_page
-from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
+from playwright.sync_api import expect
+from widget_page import (
+    below,
+    cells,
+    flat,
+    least_contrast,
+    open_link,
+    play,
+    press,
+    settle,
+    unreadable,
+    violations,
+)
 
 from cnnlib import scratch
 from cnnlib.widgets import ChannelExplorer, base
@@ -117,7 +129,7 @@ def test_links_with_ipywidgets():
 # --- The still picture ------------------------------------------------------------------------
 
 
-def cells(html: str, role: str) -> list[np.ndarray]:
+def still_numbers(html: str, role: str) -> list[np.ndarray]:
     """Return the numbers of each of the still form's tables in one colour."""
     panels = re.findall(rf'<div class="cnn-panel cnn-{role}">.*?</table>', html, re.DOTALL)
     rows = [re.findall(r"<tr.*?</tr>", panel, re.DOTALL)[1:] for panel in panels]
@@ -135,11 +147,11 @@ def test_still_shows_what_torch_computes():
     x, w, b = rng.integers(0, 10, (3, 5, 6)), rng.integers(-2, 3, (3, 3, 3, 3)), [1, -2, 3]
     html = ChannelExplorer(x, w, b, kernel=2, row=1, column=2).still_html()
     y = torch.nn.functional.conv2d(*(torch.tensor(v).double() for v in (x[None], w, b)))[0]
-    np.testing.assert_array_equal(cells(html, "input"), x)
-    np.testing.assert_array_equal(cells(html, "kernel")[:3], w[2])
-    assert cells(html, "kernel")[3] == 3
-    np.testing.assert_array_equal(cells(html, "products"), x[:, 1:4, 2:5] * w[2])
-    np.testing.assert_array_equal(cells(html, "output")[0], y[2])
+    np.testing.assert_array_equal(still_numbers(html, "input"), x)
+    np.testing.assert_array_equal(still_numbers(html, "kernel")[:3], w[2])
+    assert still_numbers(html, "kernel")[3] == 3
+    np.testing.assert_array_equal(still_numbers(html, "products"), x[:, 1:4, 2:5] * w[2])
+    np.testing.assert_array_equal(still_numbers(html, "output")[0], y[2])
     shown = re.findall(r'cnn-ch-value">(.*?)<', html)
     sums = (x[:, 1:4, 2:5] * w[2]).sum(axis=(1, 2))
     assert [number(text) for text in shown] == [*sums, y[2, 1, 2].item()]
@@ -176,17 +188,9 @@ def random_setting(rng) -> dict:
 
 
 @pytest.fixture
-def module(page, serve):
-    """Load the joined module in the browser; return a page whose ``module`` it is."""
-    page.goto(serve(base.STATIC) + "/convolution.css")
-    page.evaluate(
-        """async (text) => {
-          const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
-          globalThis.module = await import(url);
-        }""",
-        base.module("channel_explorer.js"),
-    )
-    return page
+def module(load_module):
+    """Return a page whose ``module`` is the explorer's."""
+    return load_module("channel_explorer")
 
 
 @pytest.mark.browser
@@ -246,37 +250,15 @@ def test_the_presets_are_what_their_names_say(module):
 
 
 @pytest.fixture
-def explore(new_page, serve, tmp_path):
+def explore(show):
     """Open a page with an explorer; return the page."""
-    pages = []
-
-    def open_page(explorer=None, *, theme="light", body="", scripts=True, hash="", **options):
-        explorer = explorer or ChannelExplorer()
-        data, _ = explorer._repr_mimebundle_()
-        shown = widget_page.view(explorer, data["text/html"]) + widget_page.state(explorer)
-        page = new_page(java_script_enabled=True, **options)
-        folder = tmp_path / str(len(pages))
-        url = serve(widget_page.write(folder, shown + body, theme=theme))
-        if not scripts:
-            page.route("**/*.js", lambda route: route.abort())
-        page.goto(url + "/" + hash)
-        if scripts:
-            page.locator(".live-widget .cnn-channels").wait_for()
-            pages.append(page)
-        return page
-
-    yield open_page
-    for page in pages:
-        assert not page.trouble, page.trouble
+    return lambda explorer=None, **options: show(explorer or ChannelExplorer(), **options)
 
 
 def grids(page, role: str) -> list[list[list[str]]]:
     """Return the texts of the living widget's grids in one colour, in their order."""
-    return page.locator(f".live-widget .cnn-panel.cnn-{role}:not(.cnn-ch-box)").evaluate_all(
-        """(panels) => panels.map((panel) => [...panel.querySelectorAll("tbody tr")].map((row) =>
-          [...row.querySelectorAll("td")].map((cell) =>
-            cell.querySelector("input")?.value ?? cell.textContent)))"""
-    )
+    panels = page.locator(f".live-widget .cnn-panel.cnn-{role}:not(.cnn-ch-box)")
+    return [cells(panel) for panel in panels.all()]
 
 
 def output(page) -> list[list[str]]:
@@ -287,16 +269,8 @@ def values(texts) -> np.ndarray:
     return np.array([[number(text) for text in row] for row in texts])
 
 
-def flat(texts) -> list[str]:
-    return [text for row in texts for text in row]
-
-
 def line(page) -> str:
     return page.locator(".live-widget .cnn-ch-sum-line").text_content()
-
-
-def press(page, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click()
 
 
 def preset(page):
@@ -427,12 +401,9 @@ def test_steps_fill_every_map_and_play_can_be_paused(explore):
     press(page, "One step back")
     assert output(page) == [["27", ""], ["", ""]]
     press(page, "Fill the whole output")
-    press(page, "Play")  # from complete maps: again from the first place
-    page.get_by_role("button", name="Pause").wait_for()
-    page.get_by_role("button", name="Play", exact=True).wait_for()  # it has come to the end
+    play(page)  # from complete maps: again from the first place
     assert output(page) == [["27", "27"], ["27", "27"]]
-    press(page, "Play")
-    press(page, "Pause")
+    play(page, 0)
     assert "" in flat(output(page))
 
 
@@ -441,9 +412,7 @@ def test_less_motion_plays_slowly_and_does_not_glide(explore):
     page = explore(ChannelExplorer(speed=30), reduced_motion="reduce")
     lens = page.locator(".live-widget .cnn-ch-red .cnn-input .cnn-lens")
     assert lens.evaluate("e => getComputedStyle(e).transitionDuration") == "0s"
-    press(page, "Play")
-    page.wait_for_timeout(1250)
-    press(page, "Pause")
+    play(page, 1250)
     assert 2 <= sum(text != "" for text in flat(output(page))) <= 4
 
 
@@ -462,9 +431,8 @@ def test_arrow_keys_move_the_window_from_slices_and_map(explore):
     page.keyboard.press("ArrowUp")
     assert "Row 1, column 1:" in line(page)
     page.keyboard.press("End")
-    page.wait_for_function("document.querySelector('.live-widget [aria-live]').textContent")
-    spoken = page.locator(".live-widget [aria-live]").text_content()
-    assert spoken.startswith("Output channel 1, row 1, column 4: the number is")
+    spoken = re.compile("^Output channel 1, row 1, column 4: the number is")
+    expect(page.locator(".live-widget [aria-live]")).to_have_text(spoken)
 
 
 @pytest.mark.browser
@@ -480,7 +448,7 @@ def test_pointer_and_touch_bring_the_window_over_a_pixel(explore):
     phone = explore(width=360, height=740, has_touch=True, is_mobile=True)
     slices = phone.locator(".live-widget .cnn-panel.cnn-input")
     slices.nth(2).locator("tbody tr").nth(5).locator("td").nth(0).tap()
-    assert "Row 4, column 1:" in line(phone)
+    expect(phone.locator(".live-widget .cnn-ch-sum-line")).to_contain_text("Row 4, column 1:")
 
 
 @pytest.mark.browser
@@ -489,6 +457,7 @@ def test_pointing_at_a_number_links_it_by_sign_and_by_words(explore):
     page.locator(".live-widget .cnn-ch-green .cnn-products tbody tr").nth(1).locator("td").nth(
         0
     ).hover()
+    settle(page)
     assert page.locator(".live-widget .cnn-linked").count() == 3
     pixel = color_eye()[1][1][0]
     pair = page.locator(".live-widget .cnn-ch-pair").text_content()
@@ -496,19 +465,16 @@ def test_pointing_at_a_number_links_it_by_sign_and_by_words(explore):
 
 
 @pytest.mark.browser
-def test_outside_controls_drive_it_through_jslink(new_page, serve, tmp_path):
+def test_outside_controls_drive_it_through_jslink(show):
     slider, explorer = ipywidgets.IntSlider(0, 0, 9, description="K"), ChannelExplorer()
     link = ipywidgets.jslink((slider, "value"), (explorer, "kernel"))
-    body = widget_page.view(slider) + widget_page.view(explorer) * 2
-    page = new_page()
-    page.goto(serve(widget_page.write(tmp_path, body + widget_page.state(slider, explorer, link))))
+    page = show(body=widget_page.joined(slider, explorer, explorer, by=[link]))
     page.get_by_label("K", exact=True).fill("1")
     checked = page.locator(".cnn-ch-card :checked")
     assert checked.count() == 2  # a view each
     assert page.locator(".cnn-ch-name").nth(1).text_content() == "2: Red minus green"
     page.get_by_label("K", exact=True).fill("9")  # beyond the last kernel: the last one
     assert grids(page, "kernel")[0][1] == ["0", "1", "0"]
-    assert not page.trouble
 
 
 def link_text(state: dict) -> str:
@@ -526,7 +492,7 @@ def test_a_link_brings_the_state_back(explore, new_page):
     assert re.search(r"#channels=[\w-]+$", page.url)
     other = new_page()
     other.goto(page.url)
-    other.locator(".live-widget .cnn-channels").wait_for()
+    widget_page.wait_until_alive(other)
     other.wait_for_function("document.querySelector('.cnn-share-status').textContent")
     for role in ("input", "kernel", "products", "output"):
         assert grids(other, role) == grids(page, role)
@@ -561,14 +527,12 @@ def test_a_link_that_cannot_be_is_refused_and_changes_nothing(explore):
         "no truth": bent(filled="yes"),
     }
     for kind, text in texts.items():
-        page.evaluate("(text) => { location.hash = `channels=${text}`; }", text)
-        page.wait_for_function("document.querySelector('.cnn-share-status').textContent")
+        open_link(page, f"channels={text}")
         status = page.locator(".cnn-share-status")
         assert status.text_content() == "The link could not be read.", kind
         assert output(page) == before, kind
         page.evaluate("document.querySelector('.cnn-share-status').textContent = ''")
-    page.evaluate("(text) => { location.hash = `channels=${text}`; }", bent(kernel=1))
-    page.wait_for_function("document.querySelector('.cnn-share-status').textContent")
+    open_link(page, f"channels={bent(kernel=1)}")
     assert output(page) != before
 
 
@@ -583,15 +547,10 @@ STATES = {
 @pytest.mark.browser
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("width", [360, 768, 1440])
-def test_the_still_picture_is_the_living_one_and_nothing_jumps(explore, state, width):
-    options = {"body": "<p id='below'>Below</p>", "width": width}
-    still_page = explore(ChannelExplorer(**STATES[state]), scripts=False, **options)
-    page = explore(ChannelExplorer(**STATES[state]), **options)
-    where = "document.getElementById('below').getBoundingClientRect().top"
-    assert still_page.evaluate(where) == pytest.approx(page.evaluate(where), abs=1)
+def test_the_still_picture_is_the_living_one_and_nothing_jumps(both_forms, state, width):
+    still_page, page = both_forms(ChannelExplorer(**STATES[state]), width)
     for role in ("input", "kernel", "products", "output"):
-        measure = f""" .cnn-panel.cnn-{role}:not(.cnn-ch-box) {{}}"""
-        selector = measure.split("{")[0].strip()
+        selector = f".cnn-panel.cnn-{role}:not(.cnn-ch-box)"
         first = still_page.locator(f".cnn-still {selector}")
         living = page.locator(f".live-widget {selector}")
         assert first.count() == living.count() > 0
@@ -626,10 +585,7 @@ def test_fits_every_width_and_its_digits_are_readable(explore, width):
     weight = np.full((4, 3, 3, 3), -1 / 3)
     weight[0] = -8.5
     page = explore(ChannelExplorer(weight=weight, bias=[-33.33] * 4), width=width)
-    assert page.evaluate("document.documentElement.scrollWidth") == width
-    small = """() => [...document.querySelectorAll(".live-widget *")]
-      .filter((e) => parseFloat(getComputedStyle(e).fontSize) < 12).map((e) => e.outerHTML)"""
-    assert page.evaluate(small) == []
+    assert unreadable(page, width) == []
     wide = """() => [...document.querySelectorAll(".live-widget tbody td, .cnn-ch-value")]
       .filter((e) => e.scrollWidth > Math.ceil(e.getBoundingClientRect().width))
       .map((e) => e.textContent)"""
@@ -665,12 +621,11 @@ OVERLAPS = """() => {
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [360, 1440])
 def test_nothing_below_moves_whatever_one_does(explore, width):
-    page = explore(body="<p id='below'>Below</p>", width=width)
-    where = "document.getElementById('below').getBoundingClientRect().top + scrollY"
-    before = page.evaluate(where)
+    page = explore(body=widget_page.BELOW, width=width)
+    before = below(page)
 
     def check(what):
-        assert page.evaluate(where) == pytest.approx(before, abs=1), what
+        assert below(page) == pytest.approx(before, abs=1), what
 
     for name in ("Add a kernel", "Add a kernel", "Remove kernel 4", "One step on"):
         press(page, name)
@@ -696,11 +651,11 @@ def test_nothing_below_moves_whatever_one_does(explore, width):
 @pytest.mark.parametrize("width", [360, 1280])
 def test_axe_finds_nothing(explore, theme, width):
     page = explore(theme=theme, width=width)
-    assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+    assert violations(page) == []
     press(page, "Add a kernel")
     page.get_by_label("1 × 1", exact=True).check()
     press(page, "To the first position")
-    assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+    assert violations(page) == []
 
 
 @pytest.mark.browser
@@ -709,26 +664,4 @@ def test_digits_stand_out_on_every_tint_and_shade(explore, theme):
     """WCAG AA for each cell of each grid, computed from what the browser paints."""
     x = np.stack([np.arange(36).reshape(6, 6) % 10] * len(CHANNELS))
     page = explore(ChannelExplorer(x, np.stack([np.array([EDGE] * 3) * 2.5] * 2)), theme=theme)
-    contrasts = """() => {
-      const pen = new OffscreenCanvas(1, 1).getContext("2d");
-      const numbers = (color) => { // whatever form the browser gives a colour
-        pen.clearRect(0, 0, 1, 1);
-        pen.fillStyle = color;
-        pen.fillRect(0, 0, 1, 1);
-        const [r, g, b, a] = pen.getImageData(0, 0, 1, 1).data;
-        return [r, g, b, a / 255];
-      };
-      const light = ([r, g, b]) => [r, g, b]
-        .map((v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-        .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-      const page = numbers(getComputedStyle(document.documentElement).backgroundColor);
-      return [...document.querySelectorAll(".live-widget tbody td")].map((cell) => {
-        const style = getComputedStyle(cell);
-        const [r, g, b, alpha] = numbers(style.backgroundColor);
-        const back = [r, g, b].map((v, i) => alpha * v + (1 - alpha) * page[i]);
-        const [high, low] = [light(numbers(style.color)), light(back)].sort((a, b) => b - a);
-        return [(high + 0.05) / (low + 0.05), cell.outerHTML];
-      });
-    }"""
-    found = page.evaluate(contrasts)
-    assert min(found, key=lambda each: each[0])[0] >= 4.5, min(found, key=lambda each: each[0])
+    assert least_contrast(page)[0] >= 4.5, least_contrast(page)

@@ -14,8 +14,9 @@ import pytest
 import torch
 import traitlets
 import widget_page
-from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
+from playwright.sync_api import expect
+from widget_page import below, cells, check_alike, numbers, settle, unreadable, violations
 
 from cnnlib import scratch
 from cnnlib.palette import DIVERGING
@@ -199,17 +200,9 @@ def test_a_smaller_photo_keeps_the_still_form_within_it():
 
 
 @pytest.fixture
-def module(page, serve):
-    """Load the joined module in the browser; return a page whose ``module`` it is."""
-    page.goto(serve(base.STATIC) + "/kernel_lab.css")
-    page.evaluate(
-        """async (text) => {
-          const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
-          globalThis.module = await import(url);
-        }""",
-        base.module("kernel_lab.js"),
-    )
-    return page
+def module(load_module):
+    """Return a page whose ``module`` is the lab's."""
+    return load_module("kernel_lab")
 
 
 def random_setting(rng) -> dict:
@@ -323,60 +316,28 @@ def test_photos_are_decoded_to_the_pixel(module):
 
 
 @pytest.fixture
-def visit(new_page, serve, tmp_path):
+def visit(show):
     """Open a page with labs; return the page."""
-    pages = []
-
-    def open_page(*labs, theme="light", body="", hash="", **options):
-        labs = labs or (KernelLab(),)
-        views = [widget_page.view(lab, lab.still_html()) for lab in labs]
-        shown = "".join(views) + widget_page.state(*labs)
-        page = new_page(**options)
-        folder = tmp_path / str(len(pages))
-        url = serve(widget_page.write(folder, shown + body, theme=theme))
-        page.goto(f"{url}/index.html{hash}")
-        page.locator(".live-widget .cnn-lab").first.wait_for()
-        pages.append(page)
-        return page
-
-    yield open_page
-    for page in pages:
-        assert not page.trouble, page.trouble
+    return lambda *labs, **options: show(*(labs or [KernelLab()]), **options)
 
 
 def painted(page, role: str = "output") -> np.ndarray:
     """Return what a canvas of the living widget shows, after the next frame."""
-    url = page.locator(f".live-widget .cnn-{role} canvas").first.evaluate(
-        """(canvas) => new Promise((resolve) => requestAnimationFrame(() =>
-          requestAnimationFrame(() => resolve(canvas.toDataURL()))))"""
-    )
+    settle(page)
+    canvas = page.locator(f".live-widget .cnn-{role} canvas").first
+    url = canvas.evaluate("(canvas) => canvas.toDataURL()")
     image = Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
     return np.asarray(image.convert("RGB")).astype(int)
 
 
 def grid(page, role: str) -> list[list[str]]:
     """Return the texts of one of the living widget's grids."""
-    frame(page)
-    return page.locator(f".live-widget .cnn-lab-strip .cnn-{role}").first.evaluate(
-        """(panel) => [...panel.querySelectorAll("tbody tr")].map((row) =>
-          [...row.querySelectorAll("td")].map((cell) =>
-            cell.querySelector("input")?.value ?? cell.textContent))"""
-    )
-
-
-def numbers(texts) -> np.ndarray:
-    return np.array([[float(text.replace("−", "-")) for text in row] for row in texts])
-
-
-def frame(page) -> None:
-    """Wait until what was set is drawn."""
-    page.evaluate(
-        "() => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))"
-    )
+    settle(page)
+    return cells(page.locator(f".live-widget .cnn-lab-strip .cnn-{role}").first)
 
 
 def text(page, name: str) -> str:
-    frame(page)
+    settle(page)
     return page.locator(f".live-widget .cnn-lab-{name}").first.text_content()
 
 
@@ -397,10 +358,10 @@ def as_rgb(picture: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("show", ["photo", "signed", "magnitude"])
+@pytest.mark.parametrize("way", ["photo", "signed", "magnitude"])
 @pytest.mark.parametrize("gray", [True, False])
-def test_paints_what_python_computes(visit, show, gray):
-    lab = KernelLab(base.cat_photo(256, gray), SHARPEN, show=show, edges="repeat", flip=True)
+def test_paints_what_python_computes(visit, way, gray):
+    lab = KernelLab(base.cat_photo(256, gray), SHARPEN, show=way, edges="repeat", flip=True)
     page = visit(lab)
     wanted = as_rgb(kernel_still.Still(lab).picture)
     assert np.abs(painted(page) - wanted).max() <= 1
@@ -514,7 +475,9 @@ def test_touch_keeps_a_pixel(visit):
     page = visit(width=360, height=740, has_touch=True, is_mobile=True)
     area = page.locator(".live-widget .cnn-input .cnn-lab-area")
     side = area.bounding_box()["width"]
+    before = text(page, "line")
     area.tap(position={"x": side * 0.25, "y": side * 0.75})
+    expect(page.locator(".live-widget .cnn-lab-line")).not_to_have_text(before)
     row, column = map(int, re.findall(r"\d+", text(page, "line"))[:2])
     assert (row, column) == (pytest.approx(193, abs=1), pytest.approx(65, abs=1))
 
@@ -564,10 +527,11 @@ def test_what_is_no_number_is_refused_in_words(visit, typed, reason):
     assert reason in text(page, "refusal")
     assert field.get_attribute("aria-invalid") == "true"
     page.locator(".live-widget .cnn-input .cnn-lab-area").hover()
-    frame(page)
+    settle(page)
     assert field.input_value() == typed  # what was typed stays, to be mended
     np.testing.assert_array_equal(painted(page), before)
     field.press("Escape")
+    settle(page)
     assert field.input_value() == "−1"
     assert field.get_attribute("aria-invalid") is None
     assert text(page, "refusal") == ""
@@ -578,6 +542,7 @@ def test_pointing_at_a_number_links_it_by_sign_and_by_words(visit):
     photo = small_photo(14, (9, 9))
     page = visit(KernelLab(photo, SOBEL, row=4, column=4))
     page.locator(".live-widget .cnn-products tbody tr").nth(1).locator("td").nth(0).hover()
+    settle(page)
     assert page.locator(".live-widget .cnn-linked").count() == 3
     pixel = photo[4, 3]
     assert text(page, "pair") == f"{pixel} × (−2) = −{2 * pixel}"
@@ -596,18 +561,15 @@ def test_says_what_the_kernels_numbers_add_up_to(visit):
 
 
 @pytest.mark.browser
-def test_outside_controls_drive_it_and_what_is_out_of_range_is_clamped(new_page, serve, tmp_path):
+def test_outside_controls_drive_it_and_what_is_out_of_range_is_clamped(show):
     row, lab = ipywidgets.IntSlider(2, 0, 500, description="R"), KernelLab(small_photo(1, (9, 9)))
     lab.row = 2
     link = ipywidgets.jslink((row, "value"), (lab, "row"))
-    body = widget_page.view(row) + widget_page.view(lab)
-    page = new_page()
-    page.goto(serve(widget_page.write(tmp_path, body + widget_page.state(row, lab, link))))
+    page = show(body=widget_page.joined(row, lab, by=[link]))
     page.get_by_label("R", exact=True).fill("400")
     assert text(page, "line").startswith("Row 9,")
     page.get_by_label("Row", exact=True).fill("4")
     assert page.get_by_label("R", exact=True).input_value() == "3"
-    assert not page.trouble
 
 
 @pytest.mark.browser
@@ -615,7 +577,7 @@ def test_views_of_one_lab_agree_and_labs_do_not_meddle(visit):
     one, other = KernelLab(small_photo(15, (8, 8))), KernelLab(small_photo(16, (8, 8)))
     page = visit(one, one, other)
     page.get_by_role("combobox", name="Kernel").first.select_option("Sharpen")
-    frame(page)
+    settle(page)
     chosen = page.get_by_role("combobox", name="Kernel").evaluate_all(
         "(all) => all.map((each) => each.value)"
     )
@@ -628,8 +590,7 @@ def test_views_of_one_lab_agree_and_labs_do_not_meddle(visit):
 def test_a_photo_that_cannot_be_read_says_so_in_place(visit):
     lab = KernelLab()
     lab._trait_values["photo"] = "data:image/png;base64,AAAA"  # as a foreign link may set it
-    body = widget_page.view(lab) + widget_page.state(lab)
-    page = visit(KernelLab(small_photo(17, (8, 8))), body=body)
+    page = visit(KernelLab(small_photo(17, (8, 8))), body=widget_page.joined(lab))
     assert "could not be read" in page.get_by_role("alert").filter(has_text="photo").text_content()
 
 
@@ -650,7 +611,7 @@ def test_a_link_opens_the_state_that_was_copied(visit):
     page.get_by_label("Row", exact=True).fill("7")
     page.get_by_role("button", name="Copy a link").click()
     page.wait_for_function("location.hash.startsWith('#kernel=')")
-    other = visit(hash="#" + page.url.partition("#")[2])
+    other = visit(fragment="#" + page.url.partition("#")[2])
     other.wait_for_function("document.querySelector('.cnn-share-status').textContent !== ''")
     assert grid(other, "kernel") == [["0", "1", "0"], ["1", "−4", "1"], ["0", "1", "0"]]
     assert text(other, "line").startswith("Row 7, column 90:")
@@ -675,7 +636,7 @@ def test_a_link_opens_the_state_that_was_copied(visit):
     ],
 )
 def test_a_link_to_what_is_not_possible_sets_nothing(visit, values):
-    page = visit(hash=link_to({"row": 1} | values))
+    page = visit(fragment=link_to({"row": 1} | values))
     page.wait_for_function("document.querySelector('.cnn-share-status').textContent !== ''")
     assert "could not be read" in page.locator(".cnn-share-status").first.text_content()
     assert text(page, "line").startswith("Row 105, column 90:")
@@ -699,45 +660,25 @@ LARGE = {"kernel": np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]) / 256, "row": 0, "
         (360, {"photo": base.cat_photo(256, gray=False), "kernel": SOBEL}),
     ],
 )
-def test_the_still_picture_is_the_living_one_and_nothing_jumps(
-    new_page, serve, tmp_path, width, arguments
-):
-    lab = KernelLab(**arguments)
-    shown = widget_page.view(lab, lab.still_html()) + widget_page.state(lab)
-    url = serve(widget_page.write(tmp_path, shown + "<p id='below'>Below</p>"))
-    still_page, page = new_page(width), new_page(width)
-    still_page.route("**/*.js", lambda route: route.abort())
-    still_page.goto(url)
-    page.goto(url)
-    page.locator(".live-widget .cnn-lab").wait_for()
-    where = "document.getElementById('below').getBoundingClientRect().top"
-    assert still_page.evaluate(where) == pytest.approx(page.evaluate(where), abs=1)
-    for role in ("input", "window", "kernel", "products", "output:not(.cnn-lab-sum)"):
+def test_the_still_picture_is_the_living_one_and_nothing_jumps(both_forms, width, arguments):
+    still_page, page = both_forms(KernelLab(**arguments), width)
+    for role in ("input", "output:not(.cnn-lab-sum)"):
         first = still_page.locator(f".cnn-still .cnn-{role}")
         living = page.locator(f".live-widget .cnn-{role}")
         assert first.bounding_box() == pytest.approx(living.bounding_box(), abs=1)
     for role in ("window", "kernel", "products"):
-        cells = still_page.locator(f".cnn-still .cnn-{role} tbody td")
-        assert cells.all_text_contents() == [each for row in grid(page, role) for each in row]
-        living = page.locator(f".live-widget .cnn-{role} tbody td")
-        np.testing.assert_allclose(shades(cells), shades(living), atol=1.01)
+        first = still_page.locator(f".cnn-still .cnn-{role}")
+        check_alike(first, page.locator(f".live-widget .cnn-{role}"))
     for name in ("line", "facts", "legend"):
         first = still_page.locator(f".cnn-still .cnn-lab-{name}").text_content()
         assert first.strip() == text(page, name).strip()
 
 
-def shades(cells) -> list:
-    """Return the background of each cell as numbers: red, green, blue and, if not 1, alpha."""
-    colors = cells.evaluate_all("(all) => all.map((e) => getComputedStyle(e).backgroundColor)")
-    return [[*map(float, re.findall(r"[\d.]+", color)), 1.0][:4] for color in colors]
-
-
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [360, 1440])
 def test_nothing_moves_while_one_plays(visit, width):
-    page = visit(width=width, body="<p id='below'>Below</p>")
-    where = "document.getElementById('below').getBoundingClientRect().top + scrollY"
-    before = page.evaluate(where)
+    page = visit(width=width, body=widget_page.BELOW)
+    before = below(page)
     steps = [
         lambda: choose(page, "Sharpen"),
         lambda: check(page, "Convolution"),
@@ -753,8 +694,7 @@ def test_nothing_moves_while_one_plays(visit, width):
     ]
     for i, step in enumerate(steps):
         step()
-        frame(page)
-        assert page.evaluate(where) == pytest.approx(before, abs=1), i
+        assert below(page) == pytest.approx(before, abs=1), i
 
 
 @pytest.mark.browser
@@ -762,14 +702,7 @@ def test_nothing_moves_while_one_plays(visit, width):
 def test_fits_every_width_and_its_digits_are_readable(visit, width):
     lab = KernelLab(base.cat_photo(256, gray=False), **LARGE)
     page = visit(lab, width=width)
-    assert page.evaluate("document.documentElement.scrollWidth") == width
-    small = """() => [...document.querySelectorAll(".live-widget *")]
-      .filter((e) => parseFloat(getComputedStyle(e).fontSize) < 12).map((e) => e.outerHTML)"""
-    assert page.evaluate(small) == []
-    outside = """(width) => [...document.querySelectorAll(".live-widget *")].filter((e) =>
-      !e.closest(".cnn-hidden") && e.getBoundingClientRect().right > width)
-      .map((e) => e.className)"""
-    assert page.evaluate(outside, width) == []
+    assert unreadable(page, width, ".cnn-hidden") == []
     overlaps = """() => {
       const boxes = [...document.querySelectorAll(
         ".live-widget :is(.cnn-panel, .cnn-segments, .cnn-choice, .cnn-slider, button, " +
@@ -797,13 +730,13 @@ def test_no_number_is_cut_in_its_cell(visit, width, kernel):
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 360)])
 def test_axe_finds_nothing(visit, theme, width):
     page = visit(KernelLab(base.cat_photo(256, gray=False)), theme=theme, width=width)
-    assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+    assert violations(page) == []
     check(page, "5 × 5")
     choose(page, "Sobel, vertical edges")
     weight(page, 1, 1).fill("dog")
     page.keyboard.press("Enter")
-    frame(page)
-    assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+    settle(page)
+    assert violations(page) == []
 
 
 @pytest.mark.browser
@@ -812,9 +745,9 @@ def test_every_control_is_reached_by_the_tab_key_and_shows_it(visit):
     page.locator(".live-widget select").focus()
     seen = set()
     for _ in range(40):
+        settle(page)
         name, outline = page.evaluate(
-            """async () => {
-              await new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)));
+            """() => {
               const e = document.activeElement;
               const drawn = e.type === "radio" ? e.nextElementSibling : e;
               return [e.ariaLabel ?? e.labels?.[0]?.textContent ?? e.textContent,

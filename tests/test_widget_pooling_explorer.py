@@ -12,8 +12,22 @@ import pytest
 import torch
 import torch.nn.functional as F
 import widget_page
-from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
+from playwright.sync_api import expect
+from widget_page import (
+    below,
+    cells,
+    check_alike,
+    flat,
+    least_contrast,
+    numbers,
+    open_link,
+    play,
+    press,
+    settle,
+    unreadable,
+    violations,
+)
 
 from cnnlib import scratch
 from cnnlib.widgets import PoolingExplorer, base
@@ -187,17 +201,9 @@ def test_mimebundle_without_an_output_says_why():
 
 
 @pytest.fixture
-def module(page, serve):
-    """Load the joined module in the browser; return a page whose ``module`` it is."""
-    page.goto(serve(base.STATIC) + "/pooling_explorer.css")
-    page.evaluate(
-        """async (text) => {
-          const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
-          globalThis.module = await import(url);
-        }""",
-        base.module("pooling_explorer.js"),
-    )
-    return page
+def module(load_module):
+    """Return a page whose ``module`` is the explorer's."""
+    return load_module("pooling_explorer")
 
 
 def random_setting(rng) -> dict:
@@ -344,29 +350,10 @@ def test_a_link_sets_only_what_is_possible(module, change, accepted):
 BOARDS = ("input", "output", "before", "change", "window")
 
 
-def page_of(explorer: PoolingExplorer, body: str = "") -> str:
-    """Return the body of a page that shows an explorer."""
-    data, _ = explorer._repr_mimebundle_()
-    return widget_page.view(explorer, data["text/html"]) + widget_page.state(explorer) + body
-
-
 @pytest.fixture
-def explore(new_page, serve, tmp_path):
+def explore(show):
     """Open a page with an explorer; return the page."""
-    pages = []
-
-    def open_page(explorer=None, *, theme="light", body="", **options):
-        page = new_page(**options)
-        folder = tmp_path / str(len(pages))
-        shown = page_of(explorer or PoolingExplorer(), body)
-        page.goto(serve(widget_page.write(folder, shown, theme=theme)))
-        page.locator(".live-widget .cnn-pooling").wait_for()
-        pages.append(page)
-        return page
-
-    yield open_page
-    for page in pages:
-        assert not page.trouble, page.trouble
+    return lambda explorer=None, **options: show(explorer or PoolingExplorer(), **options)
 
 
 def panel(role: str, where: str = ".live-widget") -> str:
@@ -375,19 +362,7 @@ def panel(role: str, where: str = ".live-widget") -> str:
 
 def grid(page, role: str) -> list[list[str]]:
     """Return the texts of one of the living widget's grids."""
-    return page.locator(panel(role)).evaluate(
-        """(panel) => [...panel.querySelectorAll("tbody tr")].map((row) =>
-          [...row.querySelectorAll("td")].map((cell) =>
-            cell.querySelector("input")?.value ?? cell.textContent))"""
-    )
-
-
-def flat(texts: list[list[str]]) -> list[str]:
-    return [each for row in texts for each in row]
-
-
-def numbers(texts) -> np.ndarray:
-    return np.array([[float(text.replace("−", "-")) for text in row] for row in texts])
+    return cells(page.locator(panel(role)))
 
 
 def marked(page, role: str, mark: str) -> list[list[int]]:
@@ -401,16 +376,14 @@ def text(page, name: str) -> str:
     return page.locator(f".live-widget .cnn-{name}").text_content()
 
 
-def press(page, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click()
-
-
 def slide(page, name: str, value: int) -> None:
     page.get_by_role("slider", name=name, exact=True).fill(str(value))
+    settle(page)
 
 
 def choose(page, name: str) -> None:
     page.get_by_role("radio", name=name, exact=True).check()
+    settle(page)
 
 
 @pytest.mark.browser
@@ -500,12 +473,9 @@ def test_steps_plays_pauses_and_ends(explore):
     assert "row 1, column 2:" in text(page, "sum")
     press(page, "One step back")
     assert "row 1, column 1:" in text(page, "sum")
-    press(page, "Play")
-    page.get_by_role("button", name="Pause").wait_for()
-    page.get_by_role("button", name="Play", exact=True).wait_for()  # it has come to the end
+    play(page)
     assert "row 2, column 2:" in text(page, "sum")
-    press(page, "Play")  # again, from the first place
-    press(page, "Pause")
+    play(page, 0)  # again, from the first place
     assert "row 2, column 2:" not in text(page, "sum")
     press(page, "To the first position")
     assert "row 1, column 1:" in text(page, "sum")
@@ -523,9 +493,8 @@ def test_arrow_keys_move_the_window_and_the_result_is_read_out(explore):
         assert page.evaluate("document.activeElement.tabIndex") == 0
     page.keyboard.press("ArrowRight")
     assert "row 3, column 4:" in text(page, "sum")
-    page.wait_for_timeout(600)
-    spoken = page.locator(".live-widget [aria-live]").text_content()
-    assert spoken.startswith("Output row 3, column 4 is 5. Not shifted yet.")
+    spoken = page.locator(".live-widget [aria-live]")
+    expect(spoken).to_have_text(re.compile("^Output row 3, column 4 is 5. Not shifted yet."))
     page.keyboard.press("Control+Home")
     assert "row 1, column 1:" in text(page, "sum")
 
@@ -537,7 +506,7 @@ def test_a_click_and_a_touch_bring_the_window_over_a_pixel(explore):
     assert "row 3, column 2:" in text(page, "sum")
     page = explore(width=360, height=740, has_touch=True, is_mobile=True)
     page.locator(f"{panel('output')} tbody tr").nth(1).locator("td").nth(3).tap()
-    assert "row 2, column 4:" in text(page, "sum")
+    expect(page.locator(".live-widget .cnn-sum")).to_contain_text("row 2, column 4:")
 
 
 @pytest.mark.browser
@@ -660,13 +629,10 @@ def test_a_drag_of_the_photograph_draws_within_a_frame(explore, record_property)
 
 
 @pytest.mark.browser
-def test_outside_controls_drive_it_and_views_share_their_state(new_page, serve, tmp_path):
+def test_outside_controls_drive_it_and_views_share_their_state(show):
     outside, explorer = ipywidgets.IntSlider(0, -9, 9, description="S"), PoolingExplorer()
     link = ipywidgets.jslink((outside, "value"), (explorer, "shift_columns"))
-    body = widget_page.view(outside) + widget_page.view(explorer) * 2
-    page = new_page()
-    url = serve(widget_page.write(tmp_path, body + widget_page.state(outside, explorer, link)))
-    page.goto(url)
+    page = show(body=widget_page.joined(outside, explorer, explorer, by=[link]))
     page.get_by_label("S", exact=True).fill("9")  # out of range: clamped
     words = page.locator(".cnn-effect-text").all_text_contents()
     assert len(words) == 2
@@ -674,7 +640,6 @@ def test_outside_controls_drive_it_and_views_share_their_state(new_page, serve, 
     assert words[0].startswith("Shifted 3 right")
     page.get_by_role("button", name="Shift left").first.click()
     assert page.get_by_label("S", exact=True).input_value() == "2"
-    assert not page.trouble
 
 
 @pytest.mark.browser
@@ -686,42 +651,30 @@ def test_a_link_restores_the_state(explore):
     page.wait_for_function("location.hash.startsWith('#pool=')")
     hash_ = page.evaluate("location.hash")
     press(page, "Reset")
-    page.evaluate("(hash) => { location.hash = ''; location.hash = hash; }", hash_)
-    page.wait_for_function(
-        "document.querySelector('.live-widget .cnn-sum').innerText.includes('/ 4')"
-    )
+    open_link(page, "")
+    open_link(page, hash_)
+    assert "/ 4" in text(page, "sum")
     assert page.get_by_role("slider", name="Right").input_value() == "1"
-    page.evaluate("location.hash = '#pool=nonsense'")
+    open_link(page, "pool=nonsense")
     page.get_by_text("could not be read").wait_for()
     assert page.get_by_role("slider", name="Right").input_value() == "1"
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [360, 768, 1440])
-def test_the_still_picture_is_the_living_one_and_nothing_jumps(new_page, serve, tmp_path, width):
+def test_the_still_picture_is_the_living_one_and_nothing_jumps(both_forms, width):
     explorers = [
         PoolingExplorer(shift_columns=1, row=1, column=2),
         PoolingExplorer(np.arange(25).reshape(5, 5) - 9.5, mode="average", winners=True),
         PoolingExplorer(mode="blur", kernel_size=3, stride=1, shift_rows=-1, reference="moved"),
         PoolingExplorer(mode="stride", kernel_size=4, stride=2, shift_columns=2),
     ]
-    for i, explorer in enumerate(explorers):
-        body = page_of(explorer, "<p id='below'>Below</p>")
-        url = serve(widget_page.write(tmp_path / str(i), body))
-        still_page, page = new_page(width), new_page(width)
-        still_page.route("**/*.js", lambda route: route.abort())
-        still_page.goto(url)
-        page.goto(url)
-        page.locator(".live-widget .cnn-pooling").wait_for()
-        where = "document.getElementById('below').getBoundingClientRect().top"
-        assert still_page.evaluate(where) == pytest.approx(page.evaluate(where), abs=1)
+    for explorer in explorers:
+        still_page, page = both_forms(explorer, width)
         for role in BOARDS:
             first = still_page.locator(panel(role, ".cnn-still"))
             living = page.locator(panel(role))
-            assert first.bounding_box() == pytest.approx(living.bounding_box(), abs=1), role
-            texts = [each.strip() for each in first.locator("tbody td").all_text_contents()]
-            assert texts == flat(grid(page, role)), role
-            np.testing.assert_allclose(looks(first), looks(living), atol=1.01, err_msg=role)
+            check_alike(first, living)
             names = [each.locator("td").evaluate_all(MARKS) for each in (first, living)]
             assert names[0] == names[1], role
         assert still_page.locator(".cnn-sum").text_content() == text(page, "sum")
@@ -731,24 +684,10 @@ MARKS = """(all) => all.map((e) =>
   ["came", "unseen", "wins", "shares", "rose", "fell"].filter((n) => e.matches(`.cnn-${n}`)))"""
 
 
-def looks(board) -> list:
-    """Return the background of each cell as numbers: red, green, blue and, if not 1, alpha."""
-    colors = board.locator("tbody td").evaluate_all(
-        "(all) => all.map((e) => getComputedStyle(e).backgroundColor)"
-    )
-    return [[*map(float, re.findall(r"[\d.]+", color)), 1.0][:4] for color in colors]
-
-
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [360, 768, 1440])
 def test_fits_every_width_and_nothing_moves(explore, width):
-    page = explore(PoolingExplorer(), width=width, body="<p id='below'>Below</p>")
-    where = "document.getElementById('below').getBoundingClientRect().top + scrollY"
-    small = """() => [...document.querySelectorAll(".live-widget *")]
-      .filter((e) => parseFloat(getComputedStyle(e).fontSize) < 12).map((e) => e.outerHTML)"""
-    outside = """(width) => [...document.querySelectorAll(".live-widget *")].filter((e) =>
-      !e.closest(".cnn-frame") && !e.closest(".cnn-hidden") &&
-      e.getBoundingClientRect().right > width).map((e) => e.className)"""
+    page = explore(PoolingExplorer(), width=width, body=widget_page.BELOW)
     overlaps = """() => {
       const parts = [".cnn-pool-header", ".cnn-pool-ways", ".cnn-shift", ".cnn-effect-text",
         ".cnn-pool-reading", ".cnn-panel", ".cnn-sliders", ".cnn-end"];
@@ -765,14 +704,12 @@ def test_fits_every_width_and_nothing_moves(explore, width):
             choose(page, mode)
             for name, value in (("Right", -3), ("Down", 2), ("Stride", 1), ("Stride", 3)):
                 slide(page, name, value)
-                heights.setdefault(window, page.evaluate(where))
-                assert page.evaluate(where) == pytest.approx(heights[window], abs=1)
-            assert page.evaluate("document.documentElement.scrollWidth") == width
-            assert page.evaluate(small) == []
-            assert page.evaluate(outside, width) == []
+                heights.setdefault(window, below(page))
+                assert below(page) == pytest.approx(heights[window], abs=1)
+            assert unreadable(page, width) == []
             assert page.evaluate(overlaps) == [], (window, mode)
     choose(page, "Photograph")
-    assert page.evaluate(where) == pytest.approx(heights[4], abs=1)
+    assert below(page) == pytest.approx(heights[4], abs=1)
     assert page.evaluate(overlaps) == []
 
 
@@ -781,13 +718,13 @@ def test_fits_every_width_and_nothing_moves(explore, width):
 @pytest.mark.parametrize("width", [360, 1280])
 def test_axe_finds_nothing(explore, theme, width):
     page = explore(PoolingExplorer(shift_columns=1), theme=theme, width=width)
-    assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+    assert violations(page) == []
     slide(page, "Stride", 3)
     choose(page, "moved")
-    assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+    assert violations(page) == []
     choose(page, "Photograph")
     page.wait_for_function("document.querySelector('.cnn-output canvas').width > 1")
-    assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+    assert violations(page) == []
 
 
 @pytest.mark.browser
@@ -795,18 +732,4 @@ def test_axe_finds_nothing(explore, theme, width):
 def test_digits_stand_out_on_every_shade(explore, theme):
     """WCAG AA for each cell of each grid, computed from what the browser paints."""
     page = explore(PoolingExplorer(shift_columns=1, mode="average"), theme=theme)
-    contrasts = """() => {
-      const numbers = (color) => color.match(/[\\d.]+/g).map(Number);
-      const light = ([r, g, b]) => [r, g, b]
-        .map((v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-        .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-      const page = numbers(getComputedStyle(document.documentElement).backgroundColor);
-      return [...document.querySelectorAll(".live-widget tbody td")].map((cell) => {
-        const style = getComputedStyle(cell);
-        const [r, g, b, alpha = 1] = numbers(style.backgroundColor);
-        const back = [r, g, b].map((v, i) => alpha * v + (1 - alpha) * page[i]);
-        const [high, low] = [light(numbers(style.color)), light(back)].sort((a, b) => b - a);
-        return (high + 0.05) / (low + 0.05);
-      });
-    }"""
-    assert min(page.evaluate(contrasts)) >= 4.5
+    assert least_contrast(page)[0] >= 4.5, least_contrast(page)

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 import widget_page
-from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
+from playwright.sync_api import expect
+from widget_page import below, press, settle, unreadable, violations
 
 from cnnlib.arithmetic import Layer, output_size, receptive_field
 from cnnlib.widgets import ReceptiveFieldExplorer, base, field_still
@@ -201,17 +202,9 @@ def test_mimebundle_without_an_output_says_why():
 
 
 @pytest.fixture
-def module(page, serve):
-    """Load the joined module in the browser; return a page whose ``module`` it is."""
-    page.goto(serve(base.STATIC) + "/receptive_field_explorer.css")
-    page.evaluate(
-        """async (text) => {
-          const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
-          globalThis.module = await import(url);
-        }""",
-        base.module("receptive_field_explorer.js"),
-    )
-    return page
+def module(load_module):
+    """Return a page whose ``module`` is the explorer's."""
+    return load_module("receptive_field_explorer")
 
 
 @pytest.mark.browser
@@ -378,28 +371,20 @@ def test_a_link_with_what_is_not_possible_is_refused(module, change):
 
 
 @pytest.fixture
-def explore(new_page, serve, tmp_path):
-    """Open a page with an explorer; return the page."""
-    pages = []
+def explore(show):
+    """Open a page with an explorer; return the page, once the photograph is there."""
 
-    def open_page(explorer=None, *, theme="light", language="en", body="", fragment="", **options):
-        explorer = explorer or ReceptiveFieldExplorer()
-        data, _ = explorer._repr_mimebundle_()
-        shown = widget_page.view(explorer, data["text/html"]) + widget_page.state(explorer)
-        page = new_page(**options)
-        folder = tmp_path / str(len(pages))
-        url = serve(widget_page.write(folder, shown + body, theme=theme, language=language))
-        page.goto(f"{url}/{fragment}")
-        page.locator(".live-widget .cnn-rf").wait_for()
-        page.wait_for_function(
-            "document.querySelector('.live-widget .cnn-input canvas').width !== 300"
-        )
-        pages.append(page)
+    def open_page(explorer=None, **options):
+        page = show(explorer or ReceptiveFieldExplorer(), **options)
+        wait_for_the_photograph(page)
         return page
 
-    yield open_page
-    for page in pages:
-        assert not page.trouble, page.trouble
+    return open_page
+
+
+def wait_for_the_photograph(page) -> None:
+    page.wait_for_function("document.querySelector('.live-widget .cnn-input canvas').width !== 300")
+    settle(page)
 
 
 def rows(page) -> list[list[str]]:
@@ -413,11 +398,6 @@ def rows(page) -> list[list[str]]:
 
 def sentences(page) -> str:
     return page.locator(".live-widget .cnn-rf-sentences").text_content()
-
-
-def settle(page) -> None:
-    """Wait until what was asked for is drawn."""
-    page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
 
 
 def field_frame(page) -> np.ndarray:
@@ -438,10 +418,6 @@ def point(page, row: float, column: float, role: str = "output") -> dict:
     canvas = page.locator(f".live-widget .cnn-{role} canvas").first
     pixels, width = canvas.evaluate("(c) => [c.width, c.getBoundingClientRect().width]")
     return {"x": (column + 0.5) * width / pixels, "y": (row + 0.5) * width / pixels}
-
-
-def press(page, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click()
 
 
 def choose(page, name: str, option: str) -> None:
@@ -557,8 +533,8 @@ def test_keys_and_sliders_walk_over_the_output(explore):
 def test_touch_keeps_a_pixel(explore):
     page = explore(width=360, height=740, has_touch=True, is_mobile=True)
     page.locator(".live-widget .cnn-output .cnn-rf-plane").tap(position=point(page, 20, 7))
-    settle(page)
-    assert sentences(page).startswith("Output row 21, column 8 sees")
+    said = page.locator(".live-widget .cnn-rf-sentences")
+    expect(said).to_contain_text("Output row 21, column 8 sees")
 
 
 @pytest.mark.browser
@@ -649,20 +625,16 @@ def test_a_link_restores_the_state(explore):
 
 
 @pytest.mark.browser
-def test_outside_controls_drive_it_and_are_held_within_limits(new_page, serve, tmp_path):
+def test_outside_controls_drive_it_and_are_held_within_limits(show):
     size = ipywidgets.IntSlider(32, 0, 999, description="S")
     explorer = ReceptiveFieldExplorer()
     link = ipywidgets.jslink((size, "value"), (explorer, "input_size"))
-    body = widget_page.view(size) + widget_page.view(explorer) * 2
-    page = new_page()
-    page.goto(serve(widget_page.write(tmp_path, body + widget_page.state(size, explorer, link))))
-    page.locator(".live-widget .cnn-rf").nth(1).wait_for()
+    page = show(body=widget_page.joined(size, explorer, explorer, by=[link]))
     page.get_by_label("S", exact=True).fill("50")
     for table in page.locator(".live-widget .cnn-rf-table").all():  # two views, one state
         assert table.locator("tr").nth(1).locator("td").nth(4).text_content() == "50"
     page.get_by_label("S", exact=True).fill("999")
     assert page.locator(".cnn-input .cnn-label").first.text_content() == "Input, 256 × 256"
-    assert not page.trouble
 
 
 @pytest.mark.browser
@@ -675,20 +647,8 @@ def test_outside_controls_drive_it_and_are_held_within_limits(new_page, serve, t
         {"layers": VGG, "input_size": 224, "row": 20},
     ],
 )
-def test_the_still_picture_is_the_living_one_and_nothing_jumps(
-    new_page, serve, tmp_path, explorer, width
-):
-    explorer = ReceptiveFieldExplorer(**explorer)
-    data, _ = explorer._repr_mimebundle_()
-    shown = widget_page.view(explorer, data["text/html"]) + widget_page.state(explorer)
-    url = serve(widget_page.write(tmp_path, shown + "<p id='below'>Below</p>"))
-    still_page, page = new_page(width), new_page(width)
-    still_page.route("**/*.js", lambda route: route.abort())
-    still_page.goto(url)
-    page.goto(url)
-    page.locator(".live-widget .cnn-rf").wait_for()
-    where = "document.getElementById('below').getBoundingClientRect().top"
-    assert still_page.evaluate(where) == pytest.approx(page.evaluate(where), abs=1)
+def test_the_still_picture_is_the_living_one_and_nothing_jumps(both_forms, explorer, width):
+    still_page, page = both_forms(ReceptiveFieldExplorer(**explorer), width)
     boxes = [".cnn-input .cnn-rf-mark", ".cnn-output .cnn-rf-mark", ".cnn-rf-box svg"]
     for box in [*boxes, ".cnn-rf-table", ".cnn-rf-formula"]:
         first = still_page.locator(f".cnn-still {box}").bounding_box()
@@ -706,16 +666,9 @@ def test_the_still_picture_is_the_living_one_and_nothing_jumps(
 @pytest.mark.parametrize("width", [360, 768, 1440])
 def test_fits_every_width_and_nothing_moves(explore, width):
     stack = [(7, 1, 3)] * 8
-    page = explore(
-        ReceptiveFieldExplorer(stack, input_size=224), width=width, body="<p id='below'>Below</p>"
-    )
-    where = "document.getElementById('below').getBoundingClientRect().top + scrollY"
-    before = page.evaluate(where)
-    small = """() => [...document.querySelectorAll(".live-widget *")]
-      .filter((e) => parseFloat(getComputedStyle(e).fontSize) < 12).map((e) => e.outerHTML)"""
-    outside = """(width) => [...document.querySelectorAll(".live-widget *")].filter((e) =>
-      !e.closest(".cnn-hidden, .cnn-rf-frame, svg") && e.getBoundingClientRect().right > width)
-      .map((e) => e.outerHTML)"""
+    explorer = ReceptiveFieldExplorer(stack, input_size=224)
+    page = explore(explorer, width=width, body=widget_page.BELOW)
+    before = below(page)
     overlapping = """() => {
       const boxes = [...document.querySelectorAll(".live-widget tr:not([hidden]) > *")]
         .flatMap((cell) => [...cell.children, ...(cell.children.length ? [] : [cell])])
@@ -726,15 +679,13 @@ def test_fits_every_width_and_nothing_moves(explore, width):
     for row, column in ((1, 1), (224, 100), (112, 224)):
         page.get_by_label("Output row", exact=True).fill(str(row))
         page.get_by_label("Output column", exact=True).fill(str(column))
-        assert page.evaluate(where) == pytest.approx(before, abs=1)
-        assert page.evaluate("document.documentElement.scrollWidth") == width
-        assert page.evaluate(outside, width) == []
-        assert page.evaluate(small) == []
+        assert below(page) == pytest.approx(before, abs=1)
+        assert unreadable(page, width, ".cnn-hidden, .cnn-rf-frame, svg") == []
         assert page.evaluate(overlapping) == 0
     choose(page, "Dilation of layer 8", "3")
     choose(page, "Stride of layer 2", "4")
     choose(page, "Input size", "32 × 32")
-    assert page.evaluate(where) == pytest.approx(before, abs=1)
+    assert below(page) == pytest.approx(before, abs=1)
 
 
 @pytest.mark.browser
@@ -742,10 +693,10 @@ def test_fits_every_width_and_nothing_moves(explore, width):
 @pytest.mark.parametrize("width", [360, 1280])
 def test_axe_finds_nothing(explore, theme, width):
     page = explore(ReceptiveFieldExplorer([3, (2, 2), 3]), theme=theme, width=width)
-    assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+    assert violations(page) == []
     choose(page, "Input size", "8 × 8")
     choose(page, "Kernel of layer 3", "7")
-    assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+    assert violations(page) == []
 
 
 @pytest.mark.browser

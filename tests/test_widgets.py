@@ -15,8 +15,22 @@ import pytest
 import torch
 import traitlets
 import widget_page
-from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
+from playwright.sync_api import expect
+from widget_page import (
+    below,
+    cells,
+    check_alike,
+    flat,
+    least_contrast,
+    numbers,
+    open_link,
+    play,
+    press,
+    settle,
+    unreadable,
+    violations,
+)
 
 from cnnlib import scratch
 from cnnlib.arithmetic import output_size
@@ -250,17 +264,9 @@ def by_scratch(setting: dict) -> list | None:
 
 
 @pytest.fixture
-def module(page, serve):
-    """Load the joined module in the browser; return a page whose ``module`` it is."""
-    page.goto(serve(base.STATIC) + "/convolution.css")
-    page.evaluate(
-        """async (text) => {
-          const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
-          globalThis.module = await import(url);
-        }""",
-        base.module("convolution.js"),
-    )
-    return page
+def module(load_module):
+    """Return a page whose ``module`` is the explorer's."""
+    return load_module("convolution")
 
 
 @pytest.mark.browser
@@ -361,24 +367,9 @@ def test_kernel_presets_are_the_textbook_ones(module):
 
 
 @pytest.fixture
-def explore(new_page, serve, tmp_path):
+def explore(show):
     """Open a page with an explorer; return the page."""
-    pages = []
-
-    def open_page(explorer=None, *, theme="light", language="en", body="", **options):
-        explorer = explorer or ConvolutionExplorer()
-        data, _ = explorer._repr_mimebundle_()
-        shown = widget_page.view(explorer, data["text/html"]) + widget_page.state(explorer)
-        page = new_page(**options)
-        folder = tmp_path / str(len(pages))
-        page.goto(serve(widget_page.write(folder, shown + body, theme=theme, language=language)))
-        page.locator(".live-widget .cnn-explorer").wait_for()
-        pages.append(page)
-        return page
-
-    yield open_page
-    for page in pages:
-        assert not page.trouble, page.trouble
+    return lambda explorer=None, **options: show(explorer or ConvolutionExplorer(), **options)
 
 
 def panel(role: str) -> str:
@@ -388,23 +379,7 @@ def panel(role: str) -> str:
 
 def grid(page, role: str) -> list[list[str]]:
     """Return the texts of one of the living widget's grids."""
-    return page.locator(f".live-widget {panel(role)}").evaluate(
-        """(panel) => [...panel.querySelectorAll("tbody tr")].map((row) =>
-          [...row.querySelectorAll("td")].map((cell) =>
-            cell.querySelector("input")?.value ?? cell.textContent))"""
-    )
-
-
-def flat(texts: list[list[str]]) -> list[str]:
-    return [text for row in texts for text in row]
-
-
-def numbers(texts) -> np.ndarray:
-    return np.array([[float(text.replace("−", "-")) for text in row] for row in texts])
-
-
-def press(page, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click()
+    return cells(page.locator(f".live-widget {panel(role)}"))
 
 
 def slide(page, name: str, value: int) -> None:
@@ -458,15 +433,12 @@ def test_steps_fill_the_output_and_the_end_completes_it(explore):
 @pytest.mark.browser
 def test_plays_pauses_and_ends(explore):
     page = explore(ConvolutionExplorer(np.ones((3, 3)), np.ones((2, 2)), speed=10))
-    press(page, "Play")
-    page.get_by_role("button", name="Pause").wait_for()
-    page.get_by_role("button", name="Play", exact=True).wait_for()  # it has come to the end
+    play(page)
     assert grid(page, "output") == [["4", "4"], ["4", "4"]]
     page.wait_for_function(
         "document.querySelector('.live-widget [aria-live]').textContent.includes('complete')"
     )
-    press(page, "Play")  # again, from the first place
-    press(page, "Pause")
+    play(page, 0)  # again, from the first place
     assert "" in flat(grid(page, "output"))
 
 
@@ -476,9 +448,7 @@ def test_less_motion_plays_slowly_and_does_not_glide(explore):
     page = explore(explorer, reduced_motion="reduce")
     lens = page.locator(".live-widget .cnn-input .cnn-lens")
     assert lens.evaluate("e => getComputedStyle(e).transitionDuration") == "0s"
-    press(page, "Play")
-    page.wait_for_timeout(1250)
-    press(page, "Pause")
+    play(page, 1250)
     shown = sum(text != "" for text in flat(grid(page, "output")))
     assert 2 <= shown <= 4
 
@@ -500,8 +470,7 @@ def test_arrow_keys_move_the_window_from_either_grid(explore):
     page.keyboard.press("ArrowDown")
     assert "row 2, column 1:" in page.locator(".live-widget .cnn-sum").text_content()
     live = page.locator(".live-widget [aria-live]")
-    page.wait_for_timeout(600)
-    assert live.text_content().startswith("Output row 2, column 1: the sum is")
+    expect(live).to_have_text(re.compile("^Output row 2, column 1: the sum is"))
 
 
 @pytest.mark.browser
@@ -517,7 +486,7 @@ def test_a_click_brings_the_window_over_a_pixel(explore):
 def test_touch_moves_the_window(explore):
     page = explore(width=360, height=740, has_touch=True, is_mobile=True)
     page.locator(".live-widget .cnn-input tbody tr").nth(5).locator("td").nth(5).tap()
-    assert "row 5, column 5:" in page.locator(".live-widget .cnn-sum").text_content()
+    expect(page.locator(".live-widget .cnn-sum")).to_contain_text("row 5, column 5:")
 
 
 @pytest.mark.browser
@@ -566,6 +535,7 @@ def test_what_is_no_number_is_refused_in_words(explore, text, reason):
 def test_pointing_at_a_number_links_it_by_sign_and_by_words(explore):
     page = explore(ConvolutionExplorer(row=0, column=0))
     page.locator(".live-widget .cnn-products tbody tr").nth(1).locator("td").nth(0).hover()
+    settle(page)
     assert page.locator(".live-widget .cnn-linked").count() == 4
     pixel = cat_eye()[1][0]
     assert page.locator(".live-widget .cnn-pair").text_content() == f"{pixel} × (−1) = −{pixel}"
@@ -611,25 +581,20 @@ def test_presets_follow_the_size(explore):
 
 
 @pytest.mark.browser
-def test_outside_controls_drive_it_through_jslink(new_page, serve, tmp_path):
+def test_outside_controls_drive_it_through_jslink(show):
     stride, explorer = ipywidgets.IntSlider(1, 1, 4, description="S"), ConvolutionExplorer()
     link = ipywidgets.jslink((stride, "value"), (explorer, "stride"))
-    body = widget_page.view(stride) + widget_page.view(explorer)
-    page = new_page()
-    page.goto(serve(widget_page.write(tmp_path, body + widget_page.state(stride, explorer, link))))
+    page = show(body=widget_page.joined(stride, explorer, by=[link]))
     page.get_by_label("S", exact=True).fill("3")
     assert len(grid(page, "output")) == 4
     slide(page, "Stride", 2)
     assert page.get_by_label("S", exact=True).input_value() == "2"
-    assert not page.trouble
 
 
 @pytest.mark.browser
-def test_two_views_share_their_state(new_page, serve, tmp_path):
+def test_two_views_share_their_state(show):
     explorer = ConvolutionExplorer()
-    body = widget_page.view(explorer) * 2 + widget_page.state(explorer)
-    page = new_page()
-    page.goto(serve(widget_page.write(tmp_path, body)))
+    page = show(body=widget_page.joined(explorer, explorer))
     page.get_by_role("button", name="One step on").first.click()
     sums = page.locator(".cnn-sum").all_text_contents()
     assert len(sums) == 2
@@ -677,7 +642,7 @@ def test_a_link_brings_the_state_back(explore, new_page):
     assert re.fullmatch(r"#conv=[\w-]+", page.url.removeprefix(before))
     other = new_page()
     other.goto(page.url)
-    other.locator(".live-widget .cnn-explorer").wait_for()
+    widget_page.wait_until_alive(other)
     assert shown(other) == wanted
     assert share_status(other) == "Set as the link says."
     press(other, "Reset")
@@ -700,8 +665,7 @@ def test_a_link_opened_on_the_open_page_starts_from_the_pages_own_state(explore)
     page = explore()
     slide(page, "Padding", 3)
     for text in (link_text({"stride": 2}), link_text({"stride": 2}) + "."):  # and a full stop
-        page.evaluate("(text) => { location.hash = `conv=${text}`; }", text)
-        page.wait_for_function("document.querySelector('.cnn-share-status').textContent")
+        open_link(page, f"conv={text}")
         assert page.get_by_label("Stride", exact=True).input_value() == "2"
         assert page.get_by_label("Padding", exact=True).input_value() == "0"
         slide(page, "Stride", 1)
@@ -738,8 +702,7 @@ def test_a_link_that_cannot_be_read_changes_nothing_and_says_so(explore):
     page = explore()
     before = shown(page)
     for kind, text in UNREADABLE.items():
-        page.evaluate("(text) => { location.hash = `conv=${text}`; }", text)
-        page.wait_for_function("document.querySelector('.cnn-share-status').textContent")
+        open_link(page, f"conv={text}")
         assert share_status(page) == "The link could not be read.", kind
         assert shown(page) == before, kind
         page.evaluate("document.querySelector('.cnn-share-status').textContent = ''")
@@ -751,8 +714,7 @@ def test_a_link_with_names_of_prototypes_harms_nothing(explore):
     text = '{"__proto__": {"stride": 3}, "constructor": 1, "playing": true, "limits": {}}'
     text = base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
     before = shown(page)
-    page.evaluate("(text) => { location.hash = `conv=${text}`; }", text)
-    page.wait_for_function("document.querySelector('.cnn-share-status').textContent")
+    open_link(page, f"conv={text}")
     assert shown(page) == before
     assert page.evaluate("({}).stride") is None
     assert page.get_by_role("button", name="Play", exact=True).count() == 1
@@ -794,7 +756,7 @@ def test_a_link_goes_to_the_clipboard_or_else_into_a_field(explore):
     assert field.input_value() == page.url
     assert field.evaluate("e => [e.readOnly, e === document.activeElement]") == [True, True]
     assert page.evaluate("getSelection().toString()") == page.url
-    assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+    assert violations(page) == []
     page.keyboard.press("Tab")
     assert not field.is_visible()
 
@@ -802,16 +764,15 @@ def test_a_link_goes_to_the_clipboard_or_else_into_a_field(explore):
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [360, 1440])
 def test_what_a_link_says_moves_nothing(explore, width):
-    page = explore(width=width, body="<p id='below'>Below</p>")
-    where = "document.getElementById('below').getBoundingClientRect().top + scrollY"
-    before = page.evaluate(where)
+    page = explore(width=width, body=widget_page.BELOW)
+    before = below(page)
     page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
     press(page, "Copy a link")
     page.get_by_label("Link to what is set here").wait_for()
-    assert page.evaluate(where) == pytest.approx(before, abs=1)
-    page.evaluate("location.hash = 'conv=!'")
+    assert below(page) == pytest.approx(before, abs=1)
+    open_link(page, "conv=!")
     page.get_by_text("The link could not be read.").wait_for()
-    assert page.evaluate(where) == pytest.approx(before, abs=1)
+    assert below(page) == pytest.approx(before, abs=1)
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
@@ -860,34 +821,11 @@ def test_an_unknown_language_reads_english(explore):
     ],
 )
 @pytest.mark.parametrize("width", [360, 768, 1440])
-def test_the_still_picture_is_the_living_one_and_nothing_jumps(
-    new_page, serve, tmp_path, explorer, width
-):
-    explorer = ConvolutionExplorer(**explorer)
-    data, _ = explorer._repr_mimebundle_()
-    shown = widget_page.view(explorer, data["text/html"]) + widget_page.state(explorer)
-    url = serve(widget_page.write(tmp_path, shown + "<p id='below'>Below</p>"))
-    still_page, page = new_page(width), new_page(width)
-    still_page.route("**/*.js", lambda route: route.abort())
-    still_page.goto(url)
-    page.goto(url)
-    page.locator(".live-widget .cnn-explorer").wait_for()
-    where = "document.getElementById('below').getBoundingClientRect().top"
-    assert still_page.evaluate(where) == pytest.approx(page.evaluate(where), abs=1)
+def test_the_still_picture_is_the_living_one_and_nothing_jumps(both_forms, explorer, width):
+    still_page, page = both_forms(ConvolutionExplorer(**explorer), width)
     for role in ("input", "window", "kernel", "products", "output"):
         first = still_page.locator(f".cnn-still {panel(role)}")
-        living = page.locator(f".live-widget {panel(role)}")
-        assert first.bounding_box() == pytest.approx(living.bounding_box(), abs=1)
-        texts = [text.strip() for text in first.locator("tbody td").all_text_contents()]
-        assert texts == flat(grid(page, role))
-        still_cells, cells = first.locator("tbody td"), living.locator("tbody td")
-        np.testing.assert_allclose(shades(still_cells), shades(cells), atol=1.01)
-
-
-def shades(cells) -> list:
-    """Return the background of each cell as numbers: red, green, blue and, if not 1, alpha."""
-    colors = cells.evaluate_all("(all) => all.map((e) => getComputedStyle(e).backgroundColor)")
-    return [[*map(float, re.findall(r"[\d.]+", color)), 1.0][:4] for color in colors]
+        check_alike(first, page.locator(f".live-widget {panel(role)}"))
 
 
 @pytest.mark.browser
@@ -895,14 +833,7 @@ def shades(cells) -> list:
 def test_fits_every_width_and_its_digits_are_readable(explore, width):
     settings = {"padding": "full", "kernel": np.full((5, 5), -1 / 25), "filled": True}
     page = explore(ConvolutionExplorer(**settings), width=width)
-    assert page.evaluate("document.documentElement.scrollWidth") == width
-    small = """() => [...document.querySelectorAll(".live-widget *")]
-      .filter((e) => parseFloat(getComputedStyle(e).fontSize) < 12).map((e) => e.outerHTML)"""
-    assert page.evaluate(small) == []
-    outside = """(width) => [...document.querySelectorAll(".live-widget *")].filter((e) =>
-      !e.closest(".cnn-frame") && !e.closest(".cnn-hidden") &&
-      e.getBoundingClientRect().right > width).map((e) => e.className)"""
-    assert page.evaluate(outside, width) == []
+    assert unreadable(page, width) == []
 
 
 @pytest.mark.browser
@@ -919,12 +850,11 @@ def test_cells_are_squares_of_one_size(explore, width):
 
 @pytest.mark.browser
 def test_nothing_moves_while_one_plays(explore):
-    page = explore(ConvolutionExplorer(), body="<p id='below'>Below</p>")
-    where = "document.getElementById('below').getBoundingClientRect().top + scrollY"
-    before = page.evaluate(where)
+    page = explore(ConvolutionExplorer(), body=widget_page.BELOW)
+    before = below(page)
     for name, value in (("Input size", 16), ("Padding", 6), ("Stride", 4), ("Kernel size", 2)):
         slide(page, name, value)
-        assert page.evaluate(where) == pytest.approx(before, abs=1), name
+        assert below(page) == pytest.approx(before, abs=1), name
 
 
 @pytest.mark.browser
@@ -932,11 +862,11 @@ def test_nothing_moves_while_one_plays(explore):
 @pytest.mark.parametrize("width", [360, 1280])
 def test_axe_finds_nothing(explore, theme, width):
     page = explore(ConvolutionExplorer(padding=1, row=4, column=6), theme=theme, width=width)
-    assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+    assert violations(page) == []
     slide(page, "Kernel size", 5)
     slide(page, "Dilation", 3)
     slide(page, "Input size", 4)
-    assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+    assert violations(page) == []
 
 
 @pytest.mark.browser
@@ -944,18 +874,4 @@ def test_axe_finds_nothing(explore, theme, width):
 def test_digits_stand_out_on_every_shade(explore, theme):
     """WCAG AA for each cell of each grid, computed from what the browser paints."""
     page = explore(ConvolutionExplorer(padding=1, filled=True), theme=theme)
-    contrasts = """() => {
-      const numbers = (color) => color.match(/[\\d.]+/g).map(Number);
-      const light = ([r, g, b]) => [r, g, b]
-        .map((v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-        .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-      const page = numbers(getComputedStyle(document.documentElement).backgroundColor);
-      return [...document.querySelectorAll(".live-widget tbody td")].map((cell) => {
-        const style = getComputedStyle(cell);
-        const [r, g, b, alpha = 1] = numbers(style.backgroundColor);
-        const back = [r, g, b].map((v, i) => alpha * v + (1 - alpha) * page[i]);
-        const [high, low] = [light(numbers(style.color)), light(back)].sort((a, b) => b - a);
-        return (high + 0.05) / (low + 0.05);
-      });
-    }"""
-    assert min(page.evaluate(contrasts)) >= 4.5
+    assert least_contrast(page)[0] >= 4.5, least_contrast(page)

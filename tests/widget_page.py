@@ -1,15 +1,25 @@
-"""Pages such as MyST-NB builds them, made from real ipywidgets state, for the browser tests."""
+"""Pages such as MyST-NB builds them, made from real ipywidgets state, for the browser tests.
+
+And what those tests do on such a page: wait, press, read, look.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
 from ipywidgets.embed import dependency_state, embed_data
+from playwright.sync_api import expect
 
 ROOT = Path(__file__).parents[1]
 HOST = ROOT / "book" / "_static" / "static-widgets.js"
+
+expect.set_options(timeout=30_000)  # as long as a page's own, see conftest.py
 
 PAGE = """<!DOCTYPE html>
 <html lang="{language}" data-theme="{theme}">
@@ -54,6 +64,16 @@ def state(*widgets) -> str:
     return script("state", data["manager_state"])
 
 
+def with_stills(*widgets) -> str:
+    """Return widgets as a page of the book has them: each in its view with its still form."""
+    return "".join(view(widget, widget.still_html()) for widget in widgets) + state(*widgets)
+
+
+def joined(*widgets, by=()) -> str:
+    """Return widgets, each in its view without a still form, and the links that join them."""
+    return "".join(map(view, widgets)) + state(*widgets, *by)
+
+
 def write(folder, body: str, *, theme: str = "light", language: str = "en") -> Path:
     """Write ``index.html`` and the page host into a folder; return the folder."""
     folder = Path(folder)
@@ -62,3 +82,157 @@ def write(folder, body: str, *, theme: str = "light", language: str = "en") -> P
     page = PAGE.format(body=body, theme=theme, language=language)
     (folder / "index.html").write_text(page, encoding="utf-8")
     return folder
+
+
+# --- Waiting ----------------------------------------------------------------------------------
+
+#: Every view is drawn, or says why it is not.
+ALIVE = """() => {
+  const views = document.querySelectorAll('script[type$="widget-view+json"]');
+  const living = [...document.querySelectorAll(".live-widget")];
+  return living.length === views.length && living.every((each) => each.childElementCount > 0);
+}"""
+
+
+def settle(page) -> None:
+    """Wait until what was asked for is drawn: some widgets draw in the frame that comes next."""
+    page.evaluate("new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))")
+
+
+def wait_until_alive(page) -> None:
+    """Wait until every widget of the page is drawn."""
+    page.wait_for_function(ALIVE)
+    settle(page)
+
+
+# --- Doing ------------------------------------------------------------------------------------
+
+
+def press(page, name: str) -> None:
+    """Press a button."""
+    page.get_by_role("button", name=name, exact=True).click()
+    settle(page)
+
+
+def play(page, milliseconds: int | None = None) -> None:
+    """Press "Play", and then "Pause", or wait for the end.
+
+    The page itself presses and looks: from one order to the next, a busy machine may take so long
+    that all has been played.
+    """
+    offered = page.get_by_role("button", name="Play", exact=True).evaluate(
+        """async (button, milliseconds) => {
+          button.click();
+          await new Promise((go) => setTimeout(go, milliseconds ?? 0));
+          const { textContent } = button;
+          if (milliseconds !== null) button.click();
+          return textContent;
+        }""",
+        milliseconds,
+    )
+    assert offered.strip() == "Pause"
+    page.get_by_role("button", name="Play", exact=True).wait_for()
+
+
+def open_link(page, fragment: str) -> None:
+    """Follow a link to another state of the open page."""
+    page.evaluate(
+        """(fragment) => new Promise((go) => {
+          addEventListener("hashchange", go, { once: true }); // after the widgets' own
+          location.hash = fragment;
+        })""",
+        fragment,
+    )
+    settle(page)
+
+
+# --- Reading ----------------------------------------------------------------------------------
+
+
+def cells(panel) -> list[list[str]]:
+    """Return the texts of a grid's cells, and of the fields in them."""
+    return panel.evaluate(
+        """(panel) => [...panel.querySelectorAll("tbody tr")].map((row) =>
+          [...row.querySelectorAll("td")].map((cell) =>
+            cell.querySelector("input")?.value ?? cell.textContent))"""
+    )
+
+
+def flat(texts: list[list[str]]) -> list[str]:
+    """Return the texts of a grid in one row."""
+    return [text for row in texts for text in row]
+
+
+def numbers(texts) -> np.ndarray:
+    """Return the numbers of a grid."""
+    return np.array([[float(text.replace("−", "-")) for text in row] for row in texts])
+
+
+def shades(panel) -> list:
+    """Return the background of each cell as numbers: red, green, blue and, if not 1, alpha."""
+    colors = panel.locator("tbody td").evaluate_all(
+        "(all) => all.map((e) => getComputedStyle(e).backgroundColor)"
+    )
+    return [[*map(float, re.findall(r"[\d.]+", color)), 1.0][:4] for color in colors]
+
+
+# --- Looking ----------------------------------------------------------------------------------
+
+BELOW = "<p id='below'>Below</p>"
+TOO_SMALL = """() => [...document.querySelectorAll(".live-widget *")]
+  .filter((e) => parseFloat(getComputedStyle(e).fontSize) < 12).map((e) => e.outerHTML)"""
+TOO_WIDE = """([apart, width]) => [...document.querySelectorAll(".live-widget *")].filter((e) =>
+  !e.closest(apart) && e.getBoundingClientRect().right > width).map((e) => e.outerHTML)"""
+#: The contrast of each cell, by WCAG, with its HTML; a colour may have any form.
+CONTRASTS = """() => {
+  const pen = new OffscreenCanvas(1, 1).getContext("2d");
+  const numbers = (color) => {
+    pen.clearRect(0, 0, 1, 1);
+    pen.fillStyle = color;
+    pen.fillRect(0, 0, 1, 1);
+    const [r, g, b, a] = pen.getImageData(0, 0, 1, 1).data;
+    return [r, g, b, a / 255];
+  };
+  const light = ([r, g, b]) => [r, g, b]
+    .map((v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const page = numbers(getComputedStyle(document.documentElement).backgroundColor);
+  return [...document.querySelectorAll(".live-widget tbody td")].map((cell) => {
+    const style = getComputedStyle(cell);
+    const [r, g, b, alpha] = numbers(style.backgroundColor);
+    const back = [r, g, b].map((v, i) => alpha * v + (1 - alpha) * page[i]);
+    const [high, low] = [light(numbers(style.color)), light(back)].sort((a, b) => b - a);
+    return [(high + 0.05) / (low + 0.05), cell.outerHTML];
+  });
+}"""
+
+
+def below(page) -> float:
+    """Return how far down what stands below the widget begins, from the top of the page."""
+    settle(page)
+    return page.evaluate("document.getElementById('below').getBoundingClientRect().top + scrollY")
+
+
+def unreadable(page, width: int, apart: str = ".cnn-frame, .cnn-hidden") -> list[str]:
+    """Return what has too small letters or lies beyond the page's width, with some parts apart."""
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    found = [f"the page is {wide} px wide"] * (wide != width)
+    return found + page.evaluate(TOO_SMALL) + page.evaluate(TOO_WIDE, [apart, width])
+
+
+def least_contrast(page) -> tuple[float, str]:
+    """Return the least contrast of a cell's digits that the browser paints, and the cell."""
+    return min(map(tuple, page.evaluate(CONTRASTS)))
+
+
+def check_alike(still, living) -> None:
+    """Compare a grid of the still form with the living one: its place, texts and shades."""
+    assert still.bounding_box() == pytest.approx(living.bounding_box(), abs=1), living
+    assert [text.strip() for text in flat(cells(still))] == flat(cells(living)), living
+    np.testing.assert_allclose(shades(still), shades(living), atol=1.01, err_msg=str(living))
+
+
+def violations(page) -> list[str]:
+    """Return the accessibility rules that axe finds broken."""
+    settle(page)
+    return [found["id"] for found in Axe().run(page).response["violations"]]
