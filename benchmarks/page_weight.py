@@ -12,7 +12,6 @@ and whose browser has kept what they share.
 from __future__ import annotations
 
 import gzip
-import json
 import sys
 from datetime import date
 from pathlib import Path
@@ -20,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 from playwright.sync_api import Page
 
-from benchmarks.pages import HTML, RESULTS, chromium, of_the_book, served
+from benchmarks.pages import HTML, RESULTS, chromium, of_the_book, save, served
 
 RESULT = RESULTS / "page_weight.json"
 LIMIT, AIM = 1_000_000, 500_000  # bytes
@@ -95,7 +94,7 @@ def main() -> int:
         "pages": pages,
         "date": date.today().isoformat(),
     }
-    RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    save(RESULT, result)
     print(f"heaviest {heaviest / 1e3:.0f} kB (limit {LIMIT / 1e3:.0f} kB, aim {AIM / 1e3:.0f} kB)")
     return 0 if heaviest <= LIMIT else 1
 

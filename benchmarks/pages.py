@@ -1,21 +1,47 @@
-"""The built book in a browser: what the benchmarks of its pages share."""
+"""What the benchmarks in a browser share: the built book, a widget alone, and how to record."""
 
 from __future__ import annotations
 
+import json
 import os
+import platform
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import yaml
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "_build" / "html"
 RESULTS = Path(__file__).parent / "results"
+
+ALONE = '<!DOCTYPE html><html lang="en"><body><div id="here" style="width: 46rem"></div></body>'
+
+# Mount a module on the smallest model that will do.
+MOUNT = """async ({ state, css }) => {
+  const url = URL.createObjectURL(new Blob([state._esm], { type: "text/javascript" }));
+  const { default: widget } = await import(url);
+  const listeners = {};
+  window.model = {
+    get: (name) => state[name],
+    set(name, value) {
+      if (state[name] === value) return;
+      state[name] = value;
+      [...(listeners["change:" + name] ?? [])].forEach((callback) => callback());
+    },
+    on: (name, callback) => (listeners[name] ??= new Set()).add(callback),
+    off() {},
+    save_changes() {},
+  };
+  document.head.append(Object.assign(document.createElement("style"), { textContent: css }));
+  await widget.initialize?.({ model });
+  await widget.render({ model, el: document.getElementById("here") });
+}"""
 
 
 def documents(node) -> list[str]:
@@ -66,3 +92,27 @@ def chromium() -> Iterator[Browser]:
         )
         yield browser
         browser.close()
+
+
+def mount(page: Page, widget, before: str = "null") -> None:
+    """Show a widget alone on a page, as its Python side has it; run a script before it draws."""
+    state = {key: value for key, value in widget.get_state().items() if key != "_css"}
+    state.pop("layout", None)
+    page.set_content(ALONE)
+    page.evaluate(before)
+    page.evaluate(MOUNT, {"state": state, "css": widget._css})
+
+
+def conditions() -> dict:
+    """Return the machine, its load and the day: a time means nothing without them."""
+    return {
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "load_average": round(os.getloadavg()[0], 1),  # other work on the machine lengthens it
+        "date": date.today().isoformat(),
+    }
+
+
+def save(path: Path, result: dict) -> None:
+    """Write what was measured."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")

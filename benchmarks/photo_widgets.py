@@ -12,17 +12,13 @@ those that the browser shows in a second while the setting changes in each of th
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 import sys
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 from playwright.sync_api import Browser, CDPSession
 
-from benchmarks.pages import RESULTS, chromium
+from benchmarks.pages import RESULTS, chromium, conditions, mount, save
 from cnnlib import widgets
 from cnnlib.widgets import base
 
@@ -30,31 +26,12 @@ RESULT = RESULTS / "photo_widgets.json"
 LIMITS_MS = {"default": 16, "slowest": 50}
 REDRAWS, WARM_UP, DRAG_MS = 100, 20, 1000
 
-PAGE = '<!DOCTYPE html><html lang="en"><body><div id="here" style="width: 46rem"></div></body>'
-
-# Mount the module on the smallest model that will do. While `held` is a list, the frames that the
-# widget asks for wait in it, so that a redraw can be made at once and timed.
-MOUNT = """async ({ state, css }) => {
+# While `held` is a list, the frames that the widget asks for wait in it, so that a redraw can be
+# made at once and timed.
+HOLD = """() => {
   const requestFrame = window.requestAnimationFrame.bind(window);
   window.held = null;
   window.requestAnimationFrame = (draw) => held ? held.push(draw) : requestFrame(draw);
-  const url = URL.createObjectURL(new Blob([state._esm], { type: "text/javascript" }));
-  const { default: widget } = await import(url);
-  const listeners = {};
-  window.model = {
-    get: (name) => state[name],
-    set(name, value) {
-      if (state[name] === value) return;
-      state[name] = value;
-      [...(listeners["change:" + name] ?? [])].forEach((callback) => callback());
-    },
-    on: (name, callback) => (listeners[name] ??= new Set()).add(callback),
-    off() {},
-    save_changes() {},
-  };
-  document.head.append(Object.assign(document.createElement("style"), { textContent: css }));
-  await widget.initialize?.({ model });
-  await widget.render({ model, el: document.getElementById("here") });
 }"""
 
 # The trait goes through its values, there and back.
@@ -154,11 +131,8 @@ def processor_ms(session: CDPSession) -> float:
 
 def measure(browser: Browser, case: Case) -> dict[str, float]:
     """Return what a redraw of a widget takes, and how many frames a second a drag has."""
-    state = {key: value for key, value in case.widget.get_state().items() if key != "_css"}
-    state.pop("layout", None)
     page = browser.new_page(viewport={"width": 1280, "height": 1400})
-    page.set_content(PAGE)
-    page.evaluate(MOUNT, {"state": state, "css": case.widget._css})
+    mount(page, case.widget, before=HOLD)
     page.wait_for_timeout(300)  # the photograph is decoded
     options = {"trait": case.trait, "values": case.values, "drag": DRAG_MS}
     page.evaluate(REDRAW, options | {"redraws": WARM_UP})
@@ -191,11 +165,8 @@ def main() -> int:
         "what": "a redraw of a photograph of 256x256, ms; frames per second of a drag",
         "redraws": REDRAWS,
         "widgets": found,
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "load_average": round(os.getloadavg()[0], 1),  # other work on the machine lengthens it
-        "date": date.today().isoformat(),
-    }
-    RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    } | conditions()
+    save(RESULT, result)
     return 0 if all(each["p95_ms"] < each["limit_p95_ms"] for each in found.values()) else 1
 
 

@@ -10,17 +10,13 @@ from the browser's own first-contentful-paint to the first frame that has every 
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 import sys
-from datetime import date
 from pathlib import Path
 from statistics import median
 
 from playwright.sync_api import Browser
 
-from benchmarks.pages import HTML, RESULTS, chromium, of_the_book, served
+from benchmarks.pages import HTML, RESULTS, chromium, conditions, of_the_book, save, served
 
 RESULT = RESULTS / "widget_appearance.json"
 LIMIT_MS, LIMIT_SHIFT = 1000, 0.01
@@ -111,11 +107,8 @@ def main() -> int:
         "limit_ms": LIMIT_MS,
         "limit_layout_shift": LIMIT_SHIFT,
         "pages": pages,
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "load_average": round(os.getloadavg()[0], 1),  # other work on the machine lengthens it
-        "date": date.today().isoformat(),
-    }
-    RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    } | conditions()
+    save(RESULT, result)
     return 0 if max(waits) <= LIMIT_MS and max(shifts) < LIMIT_SHIFT else 1
 
 
