@@ -456,6 +456,24 @@ def test_a_number_in_a_sentence_is_printed_as_it_was_made(visit):
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("name", PAGES)
+def test_no_line_breaks_between_a_number_and_its_percent_sign(visit, name):
+    sentences = visit(name).evaluate(
+        """() => [...document.querySelectorAll("article :is(p, li, .caption-text)")].map((each) => {
+          const text = each.cloneNode(true);
+          text.querySelectorAll("code, pre, svg, script, .widget").forEach((e) => e.remove());
+          return text.textContent; })"""
+    )
+    assert set(re.findall(r"\d(\s?)%", "\n".join(sentences))) <= {"\xa0"}
+
+
+def test_a_percent_sign_keeps_its_number():
+    assert load_extension().join_percent("74.1 % of 93%, not 5 %d or %") == (
+        "74.1\xa0% of 93\xa0%, not 5\xa0%d or %"
+    )
+
+
+@pytest.mark.browser
 def test_chapters_are_numbered_by_their_files(visit):
     page = visit("book/02_convolution")
     assert page.locator("article h1").first.inner_text().startswith("2. ")

@@ -224,6 +224,31 @@ class KeepStill(SphinxPostTransform):
         return still
 
 
+# --- Percentages ----------------------------------------------------------------------------
+
+
+class JoinPercent(SphinxPostTransform):
+    """Print every share of a sentence as "74.1 %", with a space at which no line breaks.
+
+    A notebook cannot: what it glues is printed escaped, and its outputs are compared as text.
+    """
+
+    default_priority = 900  # after the glued numbers have come
+
+    def run(self, **kwargs) -> None:
+        """Join each number and its sign, code and formulas apart."""
+        for text in list(self.document.findall(nodes.Text)):
+            if not isinstance(text.parent, (nodes.literal, nodes.math, nodes.FixedTextElement)):
+                joined = join_percent(text)
+                if joined != text:
+                    text.parent.replace(text, nodes.Text(joined))
+
+
+def join_percent(text: str) -> str:
+    """Return `text` with one no-break space between each number and its percent sign."""
+    return re.sub(r"(?<=\d) ?%", "\u00a0%", text)
+
+
 # --- What widgets share between pages ---------------------------------------------------------
 
 #: A picture in a data URL, if it is not tiny.
@@ -410,6 +435,7 @@ def setup(app):
     app.add_config_value("comments_config", {}, "html")
     app.add_css_file("made.css", priority=400)
     app.add_post_transform(KeepStill)
+    app.add_post_transform(JoinPercent)
     app.connect("env-check-consistency", check_widgets)
     app.connect("html-page-context", prepare_page)  # after what widgets share has gone into files
     app.connect("html-page-context", share_widgets, priority=400)  # MyST-NB writes the state at 500
