@@ -1,220 +1,15 @@
-"""Checks that grade a reader's own function, and say what is wrong with it.
-
-``check_correlate2d(mine)`` calls `mine` on hidden settings and returns a `Verdict`: true or false,
-with a sentence to read. A check never raises because an answer is wrong.
-
-A check is data: the task, a function that is right, the hidden settings, and the *diagnoses*, which
-are the mistakes that are often made, each as a sentence and a function that makes it. A mistake is
-named only if it explains the reader's answers on every setting. So the settings are such that no
-two mistakes give the same answers: nothing is square, strides do not divide, numbers are negative.
-
-A function that never ends is not caught: interrupt it, and look at its loops.
-"""
+"""The checks of Part I: convolution, its settings, channels, pooling, receptive fields."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from copy import deepcopy
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from math import ceil
-from textwrap import fill
 
 import numpy as np
 
 from cnnlib import arithmetic, scratch
 
-#: Up to so many numbers an array is shown in full.
-SMALL = 12
-
-# --- How a function is judged ---------------------------------------------------------------------
-
-
-@dataclass(frozen=True, repr=False)
-class Verdict:
-    """What a check says: whether the function is right, and a message for its author."""
-
-    right: bool
-    message: str
-
-    def __bool__(self) -> bool:
-        return self.right
-
-    def __repr__(self) -> str:
-        return fill(self.message, width=88)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Check:
-    """A grader: ``check(mine)`` calls a reader's function and returns a `Verdict`.
-
-    Parameters
-    ----------
-    task : str
-        The call and what it should return, for example ``"f(x, w) -> their product"``.
-    right : callable
-        A function that is right.
-    settings : sequence of tuple
-        The hidden arguments of each call, the easiest to read first.
-    tested : str
-        What is special about the settings, for a reader whose function is right.
-    diagnoses : mapping of str to callable
-        The sentence that names a mistake, and a function that makes it.
-    returns : tuple of str
-        The names of the arrays, where the function should return more than one.
-    hint : str
-        What to look at when the function raises an error of indices or shapes.
-    """
-
-    task: str
-    right: Callable
-    settings: Sequence[tuple]
-    tested: str
-    diagnoses: Mapping[str, Callable]
-    returns: tuple[str, ...] = ()
-    hint: str = ""
-
-    def __repr__(self) -> str:
-        return f"A check of {self.task}"
-
-    def __call__(self, function: Callable) -> Verdict:
-        """Call the function on every hidden setting, and judge its answers."""
-        if not callable(function):
-            return _not_yet("hand over the function itself, without brackets: `check(mine)`.")
-        answers = []
-        for setting in self.settings:
-            arguments = deepcopy(setting)
-            try:
-                answer = function(*arguments)
-            except Exception as error:
-                return _not_yet(self._raised(error, setting))
-            trouble = self._changed(arguments, setting) or self._unreadable(answer)
-            if trouble:
-                return _not_yet(trouble)
-            answers.append(self._arrays(answer))
-        return self._judge(answers)
-
-    def answers(self, function: Callable) -> list[list[np.ndarray]]:
-        """Return the arrays that a function, right or wrong, gives for each setting."""
-        return [self._arrays(function(*deepcopy(setting))) for setting in self.settings]
-
-    def _judge(self, answers: list[list[np.ndarray]]) -> Verdict:
-        """Compare the answers with the truth, then with each mistake's."""
-        truths = self.answers(self.right)
-        if _all_same(answers, truths):
-            return Verdict(True, f"Right: {len(self.settings)} hidden settings, {self.tested}.")
-        for sentence, mistake in self.diagnoses.items():
-            if _all_same(answers, self.answers(mistake)):
-                return _not_yet(sentence)
-        return _not_yet(self._first_difference(answers, truths))
-
-    def _first_difference(self, answers: list[list], truths: list[list]) -> str:
-        """Show where answers that no diagnosis explains first depart from the truth."""
-        names = self.returns or ("the answer",)
-        return next(
-            f"for {self._describe(setting)}, {name} should {_compare(yours, true)}."
-            for setting, answer, truth in zip(self.settings, answers, truths, strict=True)
-            for name, yours, true in zip(names, answer, truth, strict=True)
-            if not _same(yours, true)
-        )
-
-    def _raised(self, error: Exception, setting: tuple) -> str:
-        """Report an error together with what the function was called with."""
-        complaint = f"{type(error).__name__}: {error}".rstrip(" .:")
-        hint = f" {self.hint}" if self.hint and isinstance(error, IndexError | ValueError) else ""
-        return f"your function raised {complaint}, for {self._describe(setting)}.{hint}"
-
-    def _changed(self, arguments: tuple, setting: tuple) -> str | None:
-        """Say which argument the function changed."""
-        for name, after, before in zip(self._names(), arguments, setting, strict=True):
-            if not np.array_equal(after, before):
-                return f"your function changes its argument {name}. Work on a copy of it."
-        return None
-
-    def _unreadable(self, answer) -> str | None:
-        """Say why an answer cannot be compared at all."""
-        if answer is None or answer is Ellipsis:
-            return "your function returns nothing. Did you forget `return`?"
-        if self._arrays(answer) is not None:
-            return None
-        wanted = "numbers: an array, a list, or a single one"
-        if self.returns:
-            wanted = f"{len(self.returns)} arrays of numbers, ({', '.join(self.returns)})"
-        return f"your function should return {wanted}. It returned {_kind(answer)}."
-
-    def _arrays(self, answer) -> list[np.ndarray] | None:
-        """Return an answer's arrays; None where they are too few, too many or not numbers."""
-        try:
-            arrays = [_array(part) for part in (answer if self.returns else (answer,))]
-        except (TypeError, ValueError, RuntimeError):
-            return None
-        numbers = all(array.dtype.kind in "uif" for array in arrays)
-        return arrays if numbers and len(arrays) == max(1, len(self.returns)) else None
-
-    def _names(self) -> list[str]:
-        """Return the names of the arguments, from the task."""
-        return self.task[self.task.index("(") + 1 : self.task.index(")")].split(", ")
-
-    def _describe(self, setting: tuple) -> str:
-        """Write the arguments of a call: small ones in full, large ones by their shape."""
-        return ", ".join(
-            f"{name} of shape {value.shape}"
-            if isinstance(value, np.ndarray) and value.size > SMALL
-            else f"{name} = {_write(value)}"
-            for name, value in zip(self._names(), setting, strict=True)
-        )
-
-
-def _not_yet(message: str) -> Verdict:
-    return Verdict(False, f"Not yet: {message}")
-
-
-def _array(value) -> np.ndarray:
-    """Return an array from what may stand for one: numbers, lists, tensors and lists of them."""
-    if hasattr(value, "detach"):
-        value = value.detach()
-    if isinstance(value, list | tuple):
-        value = [_array(entry) for entry in value]
-    return np.asarray(value).copy()  # a function may use one array for all its answers
-
-
-def _same(a: np.ndarray, b: np.ndarray) -> bool:
-    """Tell whether two arrays have one shape and the same numbers, up to float32's rounding."""
-    return a.shape == b.shape and np.allclose(a, b, rtol=1e-6, atol=1e-6)
-
-
-def _all_same(some: list[list[np.ndarray]], others: list[list[np.ndarray]]) -> bool:
-    """Tell whether two functions gave the same arrays on every setting."""
-    return all(
-        _same(a, b)
-        for one, other in zip(some, others, strict=True)
-        for a, b in zip(one, other, strict=True)
-    )
-
-
-def _compare(yours: np.ndarray, true: np.ndarray) -> str:
-    """Say what an array should be, and is not."""
-    if yours.shape != true.shape:
-        return f"have the shape {true.shape}; yours has {yours.shape}"
-    if true.size <= SMALL:
-        return f"be {_write(true)}; yours is {_write(yours)}"
-    place = tuple(int(i) for i in np.argwhere(~np.isclose(yours, true))[0])
-    return f"be {true[place]:g} at {place}; yours is {yours[place]:g}"
-
-
-def _write(value) -> str:
-    """Write numbers on one line."""
-    if not isinstance(value, np.ndarray):
-        return str(value)
-    text = np.array2string(value, separator=", ", formatter={"all": lambda number: f"{number:g}"})
-    return " ".join(text.split())
-
-
-def _kind(value) -> str:
-    """Name a value's type, with its article."""
-    name = type(value).__name__
-    of = f" of {value.dtype}" if isinstance(value, np.ndarray) else ""
-    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}{of}"
-
+from .grading import Check, draw
 
 # --- What several checks share --------------------------------------------------------------------
 #
@@ -256,22 +51,10 @@ SPAN_TOO_WIDE = (
 WRONG_ORDER = "the layers are taken in the wrong order."
 
 
-def _draw(*settings: tuple, low: int = -9, high: int = 9) -> list[tuple]:
-    """Put random whole numbers, as floats, where a setting names the shape of an array."""
-    random = np.random.default_rng(seed=2)
-    return [
-        tuple(
-            random.integers(low, high + 1, value).astype(float) if type(value) is tuple else value
-            for value in setting
-        )
-        for setting in settings
-    ]
-
-
 def _photo(*setting) -> list[tuple]:
     """Return one setting in which the first array is a picture of type uint8."""
-    (picture,) = _draw(setting[:1], low=0, high=255)[0]
-    return [(picture.astype(np.uint8), *_draw(setting[1:])[0])]
+    (picture,) = draw(setting[:1], low=0, high=255)[0]
+    return [(picture.astype(np.uint8), *draw(setting[1:])[0])]
 
 
 def _wrap(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -338,7 +121,7 @@ def _ring(kernel: np.ndarray, n: int) -> np.ndarray:
 check_correlation_matrix = Check(
     task="f(kernel, n) -> the matrix of the valid correlation with signals of n numbers",
     right=_matrix,
-    settings=_draw(((2,), 4), ((3,), 5), ((4,), 6), ((3,), 8)),
+    settings=draw(((2,), 4), ((3,), 5), ((4,), 6), ((3,), 8)),
     tested="with even and odd kernels",
     diagnoses={
         "your matrix is transposed. It has a row for each output, a column for each input.": (
@@ -370,7 +153,7 @@ check_correlation_matrix = Check(
 check_correlate1d = Check(
     task="f(x, w) -> the valid correlation of a signal with a kernel",
     right=scratch.correlate1d,
-    settings=_draw(((4,), (2,)), ((6,), (3,)), ((5,), (1,)), ((7,), (4,)), ((12,), (5,))),
+    settings=draw(((4,), (2,)), ((6,), (3,)), ((5,), (1,)), ((7,), (4,)), ((12,), (5,))),
     tested="with even and odd kernels and negative numbers",
     hint="Does a window hang over the edge? There are n - k + 1 positions.",
     diagnoses={
@@ -391,7 +174,7 @@ check_correlate2d = Check(
     task="f(x, w) -> the valid correlation of a picture with a kernel",
     right=scratch.correlate2d,
     settings=[
-        *_draw(((3, 4), (2, 2)), ((5, 4), (2, 3)), ((7, 5), (4, 2)), ((6, 9), (3, 4))),
+        *draw(((3, 4), (2, 2)), ((5, 4), (2, 3)), ((7, 5), (4, 2)), ((6, 9), (3, 4))),
         *_photo((5, 6), (3, 2)),
     ],
     tested="with oblong pictures and kernels, negative numbers, and a picture of type uint8",
@@ -426,7 +209,7 @@ def _drop_last(y: np.ndarray, x: np.ndarray, height: int, width: int, stride: in
 check_conv2d = Check(
     task="f(x, weight, bias, stride) -> the output of a convolutional layer",
     right=scratch.conv2d,
-    settings=_draw(
+    settings=draw(
         ((1, 2, 3, 4), (3, 2, 2, 2), (3,), 1),
         ((2, 3, 5, 8), (2, 3, 3, 2), (2,), 2),
         ((3, 2, 9, 7), (4, 2, 2, 3), (4,), 2),
@@ -484,7 +267,7 @@ check_correlate1d_backward = Check(
     task="f(grad, x, w) -> (grad_x, grad_w), the gradients of the signal and the kernel",
     right=scratch.correlate1d_backward,
     returns=("grad_x", "grad_w"),
-    settings=_draw(((3,), (4,), (2,)), ((4,), (6,), (3,)), ((3,), (7,), (5,)), ((9,), (10,), (2,))),
+    settings=draw(((3,), (4,), (2,)), ((4,), (6,), (3,)), ((3,), (7,), (5,)), ((9,), (10,), (2,))),
     tested="with short and long kernels",
     hint="x[i + k] reached y[i] through w[k]: do the three indices fit?",
     diagnoses={
@@ -594,7 +377,7 @@ def _dilate(kernel: np.ndarray, down: int, across: int) -> np.ndarray:
 check_dilate_kernel = Check(
     task="f(kernel, dilation) -> the kernel with zeros between its numbers",
     right=lambda kernel, d: _dilate(kernel, d, d),
-    settings=_draw(((2, 3), 2), ((3, 2), 1), ((3, 4), 3), ((1, 3), 2)),
+    settings=draw(((2, 3), 2), ((3, 2), 1), ((3, 4), 3), ((1, 3), 2)),
     tested="with oblong kernels and dilations from 1 to 3",
     diagnoses={
         "there are zeros after the last numbers too. They belong between the numbers.": (
@@ -633,8 +416,8 @@ check_correlate_channels = Check(
     task="f(x, w) -> the map that one kernel makes of a picture with channels",
     right=_correlate,
     settings=[
-        *_draw(((2, 3, 4), (2, 2, 2)), ((3, 5, 4), (3, 2, 3)), ((1, 4, 5), (1, 2, 2))),
-        *_draw(((4, 6, 8), (4, 3, 2))),
+        *draw(((2, 3, 4), (2, 2, 2)), ((3, 5, 4), (3, 2, 3)), ((1, 4, 5), (1, 2, 2))),
+        *draw(((4, 6, 8), (4, 3, 2))),
         *_photo((3, 5, 6), (3, 3, 2)),
     ],
     tested="with one to four channels, oblong kernels, and a picture of type uint8",
@@ -669,7 +452,7 @@ def _pointwise(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
 check_pointwise = Check(
     task="f(x, weight) -> the output of a 1x1 convolution",
     right=_pointwise,
-    settings=_draw(
+    settings=draw(
         ((2, 2, 3), (3, 2)), ((3, 4, 2), (2, 3)), ((4, 3, 5), (6, 4)), ((5, 2, 4), (1, 5))
     ),
     tested="with more channels after than before, with fewer, and with one",
@@ -721,7 +504,7 @@ POOLS = [((4, 5), 2, 2), ((5, 6), 3, 2), ((7, 9), 2, 3), ((6, 11), 2, 1)]
 check_max_pool2d = Check(
     task="f(x, kernel_size, stride) -> the largest number of each window",
     right=_max,
-    settings=[*_draw(*POOLS), *_draw(((5, 4), 2, 2), high=-1)],
+    settings=[*draw(*POOLS), *draw(((5, 4), 2, 2), high=-1)],
     tested="with windows that overlap and windows that leave gaps, strides that do not divide, "
     "and a picture without a positive number",
     hint=HANGS_OVER,
@@ -745,7 +528,7 @@ check_max_pool2d = Check(
 check_avg_pool2d = Check(
     task="f(x, kernel_size, stride) -> the mean of each window",
     right=_mean,
-    settings=[*_draw(*POOLS), *_photo((5, 4), 2, 2)],
+    settings=[*draw(*POOLS), *_photo((5, 4), 2, 2)],
     tested="with windows that overlap and windows that leave gaps, strides that do not divide, "
     "and a picture of type uint8",
     hint=HANGS_OVER,

@@ -1,0 +1,51 @@
+"""Checks that grade a reader's own function, and say what is wrong with it.
+
+``check_correlate2d(mine)`` calls `mine` on hidden settings and returns a `Verdict`: true or false,
+with a sentence to read. A check never raises because an answer is wrong.
+
+A check is data: the task, a function that is right, the hidden settings, and the *diagnoses*, which
+are the mistakes that are often made, each as a sentence and a function that makes it. A mistake is
+named only if it explains the reader's answers on every setting. So the settings are such that no
+two mistakes give the same answers: nothing is square, strides do not divide, numbers are negative.
+
+A function that never ends is not caught: interrupt it, and look at its loops.
+"""
+
+from .grading import Check, Verdict
+from .seeing import (
+    check_avg_pool2d,
+    check_conv2d,
+    check_conv_parameters,
+    check_correlate1d,
+    check_correlate1d_backward,
+    check_correlate2d,
+    check_correlate_channels,
+    check_correlation_matrix,
+    check_dilate_kernel,
+    check_field_interval,
+    check_max_pool2d,
+    check_output_size,
+    check_pointwise,
+    check_receptive_field,
+    check_same_padding,
+)
+
+__all__ = [
+    "Check",
+    "Verdict",
+    "check_avg_pool2d",
+    "check_conv2d",
+    "check_conv_parameters",
+    "check_correlate1d",
+    "check_correlate1d_backward",
+    "check_correlate2d",
+    "check_correlate_channels",
+    "check_correlation_matrix",
+    "check_dilate_kernel",
+    "check_field_interval",
+    "check_max_pool2d",
+    "check_output_size",
+    "check_pointwise",
+    "check_receptive_field",
+    "check_same_padding",
+]
