@@ -6,13 +6,18 @@ import base64
 import gzip
 import json
 import re
+import threading
+from functools import partial
+from http.server import ThreadingHTTPServer
 
 import anywidget
 import ipywidgets
 import pytest
 import traitlets
 import widget_page
+from conftest import QuietHandler
 from ipywidgets import jsdlink, jslink
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
@@ -87,11 +92,48 @@ def show(page, serve, tmp_path):
     assert page.trouble.failed == []
 
 
+class Halting(QuietHandler):
+    """Send a page up to a mark, and the rest when a test says so."""
+
+    MARK = b"<!-- halt -->"
+    go_on = threading.Event()
+
+    def copyfile(self, source, outputfile):
+        first, _, rest = source.read().partition(self.MARK)
+        outputfile.write(first)
+        outputfile.flush()
+        if rest:
+            self.go_on.wait(timeout=60)
+            outputfile.write(self.MARK + rest)
+
+
+def test_a_widget_lives_before_the_page_is_read_to_its_end(page, tmp_path):
+    """As in a built page: the state in the head, the host asynchronous, the still form below."""
+    counters = Counter(count=3), Counter(count=8)
+    first, second = (widget_page.view(each, "<p>still</p>") for each in counters)
+    body = f"{first}<p>text</p>{Halting.MARK.decode()}{second}"
+    page_file = widget_page.write(tmp_path, body) / "index.html"
+    head = f"{widget_page.state(*counters)}<script async type"
+    page_file.write_text(page_file.read_text().replace("<script type", head, 1))
+    Halting.go_on.clear()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Halting, directory=str(tmp_path)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    page.goto(f"http://127.0.0.1:{server.server_address[1]}/index.html", wait_until="commit")
+    expect(page.locator(".live-widget")).to_have_text("count 3 true")
+    expect(page.locator("[data-widget-fallback]")).to_be_hidden()
+    assert page.evaluate("document.readyState") == "loading"
+    Halting.go_on.set()
+    expect(page.locator(".live-widget")).to_have_text(["count 3 true", "count 8 true"])
+    assert page.evaluate("log").count("render") == 2
+    server.shutdown()
+    server.server_close()
+
+
 def test_is_small_and_lists_its_kinds():
     source = widget_page.HOST.read_text(encoding="utf-8")
     kinds = json.loads(re.search(r"^const KINDS = (\[.*\]);$", source, re.MULTILINE)[1])
     assert {"AnyModel", "IntSliderModel", "LinkModel", "HTMLModel"} <= set(kinds)
-    assert len(gzip.compress(source.encode(), 9)) < 5120
+    assert len(gzip.compress(source.encode(), 9)) < 5632
     assert "import " not in re.sub(r"//.*|/\*[\s\S]*?\*/", "", source).replace("import(", "")
 
 

@@ -324,9 +324,32 @@ async function mount(script) {
   if (fallback) fallback.hidden = !el.querySelector(":scope > .lw-alert");
 }
 
+/** Whether the browser has read an element to its end: something follows it, or what holds it. */
+function isRead(element) {
+  for (let node = element; node; node = node.parentElement) if (node.nextSibling) return true;
+  return document.readyState !== "loading";
+}
+
+/** Draw every view of the page, each as soon as the browser has read its place. */
+async function mountAll() {
+  const mounted = new Map();
+  const mountRead = () => {
+    for (const script of scripts("view")) {
+      if (!mounted.has(script) && isRead(script.parentElement)) mounted.set(script, mount(script));
+    }
+  };
+  const reading = new MutationObserver(mountRead);
+  reading.observe(document, { childList: true, subtree: true });
+  if (document.readyState === "loading") {
+    await new Promise((go) => document.addEventListener("DOMContentLoaded", go, { once: true }));
+  }
+  reading.disconnect();
+  mountRead();
+  await Promise.all(mounted.values());
+}
+
 addStyle(STYLE);
 for (const model of models.values()) if (model.kind === "AnyModel") prepared.set(model, prepare(model));
 for (const model of models.values()) if (/LinkModel$/.test(model.kind)) join(model);
-await Promise.allSettled(prepared.values()); // a module that fails, fails in its view
-await Promise.all(scripts("view").map(mount));
+await mountAll();
 sayDrawn();
