@@ -13,13 +13,26 @@ from scipy import signal, stats
 from torch import nn
 
 from cnnlib.models import create_model, list_models, register, registry
-from cnnlib.models.resnet_cifar import BasicBlock, CifarResNet, option_a
+from cnnlib.models.lenet import C3_TABLE, PartialConv2d, Subsampling, digit_codes
+from cnnlib.models.resnet_cifar import CifarResNet
 from cnnlib.models.simple import SameConv2d, SimpleBlock
 
-#: He et al. 2015 give 0.27, 0.46, 0.66, 0.85 and 1.7 million; the exact numbers are the sums of
-#: their table. The last three are Keras's own `count_params`, and for LeNet-5 156 + 2,416 +
-#: 48,120 + 10,164 + 850.
+#: He et al. 2015 give 0.27, 0.46, 0.66, 0.85 and 1.7 million for CIFAR-10; the exact numbers are
+#: the sums of their table. Those for ImageNet are torchvision's. The two simple ones are Keras's
+#: own `count_params`; LeNet-5 is 156 + 2,416 + 48,120 + 10,164 + 850, and, as published, the sum
+#: that LeCun et al. 1998 give.
 PUBLISHED = {
+    "alexnet": 61_100_840,
+    "vgg11": 132_863_336,
+    "vgg13": 133_047_848,
+    "vgg16": 138_357_544,
+    "vgg19": 143_667_240,
+    "googlenet": 6_624_904,
+    "resnet18": 11_689_512,
+    "resnet34": 21_797_672,
+    "resnet50": 25_557_032,
+    "resnet101": 44_549_160,
+    "resnet152": 60_192_808,
     "resnet20": 269_722,
     "resnet32": 464_154,
     "resnet44": 658_586,
@@ -30,21 +43,30 @@ PUBLISHED = {
     "plain44": 658_586,
     "plain56": 853_018,
     "lenet5": 61_706,
+    "lenet5_1998": 60_000,
     "simple_cnn": 1_625_281,
     "simple_resnet": 677_642,
 }
+IMAGENET = ("alexnet", "vgg*", "googlenet", "resnet18", "resnet34", "resnet50", "resnet1?[12]")
+IMAGENET = [name for pattern in IMAGENET for name in list_models(pattern)]
 #: What each network takes, (channels, height, width): two sizes where it takes any.
-SHAPES = {"lenet5": [(1, 32, 32)], "simple_cnn": [(3, 64, 64)]}
+FIXED = {"lenet5": [(1, 32, 32)], "lenet5_1998": [(1, 32, 32)], "simple_cnn": [(3, 64, 64)]}
+SHAPES = FIXED | {name: [(3, 32, 32), (3, 36, 41)] for name in list_models("vgg*")}
 ANY_SIZE = [(3, 16, 16), (3, 19, 12)]
 
 every_model = pytest.mark.parametrize("name", list_models())
 # Where depth alone differs, the shallow ones say as much.
-each_kind = pytest.mark.parametrize(
-    "name", ["resnet20", "plain20", "lenet5", "simple_cnn", "simple_resnet"]
-)
+KINDS = ["resnet20", "plain20", "lenet5", "lenet5_1998", "simple_cnn", "simple_resnet"]
+KINDS += ["alexnet", "vgg11", "googlenet", "resnet18", "resnet50"]
+each_kind = pytest.mark.parametrize("name", KINDS)
 
 
 def build(name, seed=0, **options):
+    """Build a network; one of ImageNet in its small form, and with nothing random in training."""
+    if name in IMAGENET:
+        options = {"num_classes": 10, "image_size": 32} | options
+    if name in [*list_models("[av]*"), "googlenet"]:
+        options = {"dropout": 0.0} | options
     torch.manual_seed(seed)
     return create_model(name, **options)
 
@@ -52,6 +74,24 @@ def build(name, seed=0, **options):
 def pictures(name, n=4, which=0, dtype=torch.float32):
     shape = SHAPES.get(name, ANY_SIZE)[which]
     return torch.randn(n, *shape, generator=torch.Generator().manual_seed(n)).to(dtype)
+
+
+def count(model):
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def on_meta(name, **options):
+    """Build a network without its numbers: only names and shapes, in no time."""
+    with torch.device("meta"):
+        return create_model(name, **options)
+
+
+def stated(name, pattern):
+    """Return the number of parameters that a network's docstring gives."""
+    found = re.search(
+        pattern + r"([\d,]+) (?:trainable )?parameters", registry._BUILDERS[name].__doc__
+    )
+    return int(found[1].replace(",", ""))
 
 
 # ---- the registry --------------------------------------------------------------------------
@@ -64,7 +104,8 @@ def test_registry_holds_exactly_the_published_networks():
 def test_list_models_takes_a_pattern():
     assert list_models("plain*") == ["plain20", "plain32", "plain44", "plain56"]
     assert list_models("*20") == ["plain20", "resnet20"]
-    assert list_models("vgg*") == []
+    assert list_models("vgg*") == ["vgg11", "vgg13", "vgg16", "vgg19"]
+    assert list_models("dense*") == []
 
 
 @pytest.mark.parametrize(("wrong", "nearest"), [("resnet21", "resnet20"), ("lenet", "lenet5")])
@@ -74,7 +115,7 @@ def test_unknown_model_names_the_nearest(wrong, nearest):
 
 
 def test_unknown_model_like_none_names_them_all():
-    with pytest.raises(ValueError, match=r"lenet5.*simple_resnet"):
+    with pytest.raises(ValueError, match=r"lenet5.*simple_resnet.*vgg19"):
         create_model("zzz")
 
 
@@ -94,6 +135,31 @@ def test_unknown_option_names_the_known_ones():
         create_model("simple_cnn", size=32)
 
 
+def test_options_of_the_class_behind_a_builder_are_known_too():
+    with pytest.raises(ValueError, match=r"no option 'batchnorm'; it takes .*batch_norm, dropout"):
+        create_model("vgg16", batchnorm=True)
+    with pytest.raises(ValueError, match=r"vgg16 has no option 'depth'"):
+        create_model("vgg16", depth=19)
+    with pytest.raises(ValueError, match=r"plain20 has no option 'shortcut'"):
+        create_model("plain20", shortcut="A")
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "value", "allowed"),
+    [
+        ("vgg16", "image_size", 64, "224 or 32"),
+        ("resnet18", "image_size", "32", "224 or 32"),
+        ("alexnet", "activation", "gelu", "'relu' or 'tanh' or 'sigmoid'"),
+        ("googlenet", "large_kernel", 7, "3 or 5"),
+        ("resnet20", "shortcut", "C", "'A' or 'B'"),
+        ("resnet18", "shortcut", True, "'A' or 'B'"),
+    ],
+)
+def test_a_choice_names_what_there_is(name, option, value, allowed):
+    with pytest.raises(ValueError, match=rf"{option} must be {allowed}, not {value!r}"):
+        create_model(name, **{option: value})
+
+
 def test_a_name_is_registered_once():
     def resnet20(num_classes=10, in_channels=3):
         return nn.Identity()
@@ -107,25 +173,34 @@ def test_a_name_is_registered_once():
 
 @every_model
 def test_parameters_are_as_published(name):
-    model = create_model(name)
-    count = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    assert count == PUBLISHED[name]
-    stated = re.search(r"([\d,]+) (?:trainable )?parameters", registry._BUILDERS[name].__doc__)
-    assert int(stated[1].replace(",", "")) == count
+    assert count(on_meta(name)) == PUBLISHED[name] == stated(name, "")
+
+
+@pytest.mark.parametrize("name", IMAGENET)
+def test_parameters_of_the_small_form_are_as_stated(name):
+    small = count(on_meta(name, num_classes=10, image_size=32))
+    assert small == stated(name, "For 10 classes of 32x32 pictures: ")
+    assert small < PUBLISHED[name]
 
 
 @every_model
 def test_forward_and_every_parameter_gets_a_gradient(name):
     model = build(name, num_classes=5)
     for which in range(len(SHAPES.get(name, ANY_SIZE))):
-        for n in (4, 2):
+        for n in (2, 4):
             logits = model(pictures(name, n, which))
             assert logits.shape == (n, 5)
             assert logits.isfinite().all()
-    F.cross_entropy(logits, torch.tensor([1, 3])).backward()
+    F.cross_entropy(logits, torch.tensor([1, 3, 0, 2])).backward()
     for key, parameter in model.named_parameters():
         assert parameter.grad is not None, key
         assert parameter.grad.abs().sum() > 0, key
+
+
+@pytest.mark.parametrize("name", IMAGENET)
+@pytest.mark.parametrize("size", [(224, 224), (192, 161)])
+def test_the_large_form_takes_any_size(name, size):
+    assert on_meta(name)(torch.empty(2, 3, *size, device="meta")).shape == (2, 1000)
 
 
 @each_kind
@@ -140,15 +215,27 @@ def test_eval_neither_mixes_pictures_nor_changes_the_model(name):
     model = build(name).double()
     x = pictures(name, dtype=torch.float64)
     model(x)  # one step in train mode, so that BatchNorm has something to remember
-    before = copy.deepcopy(model.state_dict())
     model.eval()
+    before = copy.deepcopy(model.state_dict())
     torch.testing.assert_close(model(x)[:1], model(x[:1]), rtol=1e-10, atol=1e-12)
     after = model.state_dict()
     assert all(torch.equal(before[key], after[key]) for key in before)
-    if any("running_mean" in key for key in before):
+    means = [key for key in before if key.endswith("running_mean")]
+    if means:
         model.train()
         assert not torch.allclose(model(x)[:1], model(x[:2])[:1])
-        assert not torch.equal(before["bn1.running_mean"], model.state_dict()["bn1.running_mean"])
+        after = model.state_dict()
+        assert not any(torch.equal(before[key], after[key]) for key in means)
+
+
+@pytest.mark.parametrize("name", ["alexnet", "vgg11", "googlenet"])
+def test_dropout_is_random_in_training_only(name):
+    model = build(name, dropout=0.5)
+    x = pictures(name)
+    first, second = model(x), model(x)
+    assert not torch.allclose(first, second)
+    model.eval()
+    assert torch.equal(model(x), model(x))
 
 
 @each_kind
@@ -163,14 +250,18 @@ def test_channels_last_gives_the_same_numbers(name):
 
 @each_kind
 def test_bf16_autocast(name):
-    model = build(name)
+    # In training, the BatchNorm of a few pixels would magnify what rounding has changed.
+    model = build(name).eval()
     x = pictures(name)
     expected = model(x).detach()
     with torch.autocast("cpu", torch.bfloat16):
         logits = model(x)
-    assert logits.dtype == torch.bfloat16
+    # The squared distances of 1998 are no matrix product, and stay in float32.
+    assert logits.dtype == (torch.float32 if name == "lenet5_1998" else torch.bfloat16)
     assert (logits.float() - expected).norm() < 0.1 * expected.norm()
-    logits.float().square().sum().backward()
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = model.train()(x).float().square().sum()
+    loss.backward()
     assert all(p.grad.dtype == torch.float32 for p in model.parameters())
 
 
@@ -193,17 +284,28 @@ def test_a_seed_fixes_the_weights(name):
 
 @each_kind
 def test_compiles_to_one_graph(name):
+    # Traced as for a real compiler, forward and backward, and run by torch: compiling the large
+    # ones for good takes minutes.
     model = build(name).eval()
     x = pictures(name)
-    compiled = torch.compile(model, backend="eager", fullgraph=True)
+    compiled = torch.compile(model, backend="aot_eager", fullgraph=True)
     torch.testing.assert_close(compiled(x), model(x))
 
 
-def test_exports_with_any_batch_size():
-    model = build("resnet20").eval()
+@pytest.mark.parametrize("name", ["lenet5", "lenet5_1998"])
+def test_compiles_for_good(name):
+    model = build(name)
+    x = pictures(name)
+    compiled = torch.compile(model, fullgraph=True)
+    torch.testing.assert_close(compiled(x), model(x))
+
+
+@each_kind
+def test_exports_with_any_batch_size(name):
+    model = build(name).eval()
     batch = torch.export.Dim("batch", min=2)
-    program = torch.export.export(model, (pictures("resnet20"),), dynamic_shapes=({0: batch},))
-    x = pictures("resnet20", 7)
+    program = torch.export.export(model, (pictures(name),), dynamic_shapes=({0: batch},))
+    x = pictures(name, 7)
     torch.testing.assert_close(program.module()(x), model(x))
 
 
@@ -219,11 +321,31 @@ def test_wrong_channels_say_what_to_do(name):
         model(x[0])
 
 
-@pytest.mark.parametrize("name", list(SHAPES))
+@pytest.mark.parametrize("name", list(FIXED))
 def test_wrong_size_says_which(name):
-    size = SHAPES[name][0][-1]
+    size = FIXED[name][0][-1]
     with pytest.raises(ValueError, match=rf"pictures of {size}x{size}.*28, {size}\)"):
         build(name)(pictures(name)[:, :, :28])
+
+
+@pytest.mark.parametrize(
+    ("name", "image_size", "smallest"),
+    [
+        ("alexnet", 224, 63),
+        ("alexnet", 32, 1),
+        ("vgg11", 224, 32),
+        ("vgg11", 32, 32),
+        ("googlenet", 224, 15),
+        ("googlenet", 32, 4),
+        ("resnet18", 224, 1),
+    ],
+)
+def test_smallest_picture(name, image_size, smallest):
+    model = on_meta(name, image_size=image_size).eval()
+    assert model(torch.empty(1, 3, smallest, 70, device="meta")).shape == (1, 1000)
+    if smallest > 1:
+        with pytest.raises(ValueError, match=rf"at least {smallest}x{smallest}.*{smallest - 1}\)"):
+            model(torch.empty(1, 3, 70, smallest - 1, device="meta"))
 
 
 # ---- the CIFAR ResNets ---------------------------------------------------------------------
@@ -250,30 +372,6 @@ def test_plain_network_has_the_parameters_of_its_resnet(depth):
     # Layers with weights: every convolution and the fully connected one.
     layers = [m for m in plain.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     assert len(layers) == depth
-
-
-def test_option_a_by_hand():
-    x = torch.arange(1.0, 10.0).reshape(1, 1, 3, 3)
-    corners = [[1.0, 3.0], [7.0, 9.0]]
-    zeros = [[0.0, 0.0], [0.0, 0.0]]
-    assert option_a(x, out_channels=3, stride=2).tolist() == [[corners, zeros, zeros]]
-    assert option_a(x, out_channels=1, stride=1) is x
-
-
-@pytest.mark.parametrize("stride", [1, 2])
-def test_block_without_its_branch(stride):
-    # With the last BatchNorm's factor at zero, F(x) = 0, and what is left is the shortcut.
-    channels = 3 * stride
-    x = pictures("resnet20").abs()
-    blocks = [BasicBlock(3, channels, stride, shortcut) for shortcut in (True, False)]
-    for block in blocks:
-        nn.init.zeros_(block.bn2.weight)
-    residual, plain = (block(x) for block in blocks)
-    subsampled = x[:, :, ::stride, ::stride]
-    assert torch.equal(residual[:, :3], subsampled)
-    assert torch.count_nonzero(residual[:, 3:]) == 0
-    assert plain.shape == residual.shape
-    assert torch.count_nonzero(plain) == 0
 
 
 def resnet_by_hand(state, x, blocks, shortcuts):
@@ -321,6 +419,17 @@ def test_resnet_weights_are_drawn_as_in_the_paper():
             assert (module.weight == 1).all()
             assert (module.bias == 0).all()
     assert (model.fc.bias == 0).all()
+
+
+def test_resnet20_with_option_b():
+    # Two projections, 16 x 32 and 32 x 64 weights, and a BatchNorm of 32 and 64 channels.
+    extra = 16 * 32 + 2 * 32 + 32 * 64 + 2 * 64
+    assert count(on_meta("resnet20", shortcut="B")) == PUBLISHED["resnet20"] + extra == 272_474
+
+
+def test_a_plain_network_cannot_begin_at_its_shortcuts():
+    with pytest.raises(ValueError, match=r"needs shortcuts: choose shortcut='A' or 'B'"):
+        CifarResNet(20, shortcut=None, zero_init_residual=True)
 
 
 @pytest.mark.parametrize("depth", [2, 18, 21])
@@ -405,3 +514,130 @@ def test_lenet_maps_have_the_published_sizes():
         layer.register_forward_hook(lambda _, __, out: sizes.append(tuple(out.shape[1:])))
     model(torch.zeros(1, 1, 32, 32))
     assert sizes == [(6, 28, 28), (16, 10, 10), (120,), (84,), (10,)]
+
+
+# ---- LeNet-5 as published ------------------------------------------------------------------
+
+
+def test_lenet_of_1998_has_the_published_layers():
+    # Trainable parameters, map size, connections: section II.B of the paper, which gives 340,908
+    # connections in all. A subsampling unit has four inputs and a bias.
+    model = create_model("lenet5_1998")
+    sizes = {}
+    for key, layer in model.named_children():
+        layer.register_forward_hook(lambda _, __, out, key=key: sizes.update({key: out.shape[1:]}))
+    model(torch.zeros(1, 1, 32, 32))
+    counts = {key: count(layer) for key, layer in model.named_children()}
+    published = {"c1": 156, "s2": 12, "c3": 1_516, "s4": 32, "c5": 48_120, "f6": 10_164}
+    assert counts == published | {"output": 0}
+    assert {key: tuple(size) for key, size in sizes.items()} == {
+        "c1": (6, 28, 28), "s2": (6, 14, 14), "c3": (16, 10, 10), "s4": (16, 5, 5),
+        "c5": (120, 1, 1), "f6": (84,), "output": (10,),
+    }  # fmt: skip
+    connections = {key: n * sizes[key][1:].numel() for key, n in counts.items()}
+    for key in ("s2", "s4"):
+        connections[key] = 5 * sizes[key].numel()
+    connections["output"] = 10 * 84
+    assert sum(connections.values()) == 340_908
+
+
+def test_table_of_c3():
+    # The paper's words: the first six take three neighbours, the next six four, around the ring;
+    # the next three four with gaps, and the last one all. And each map is seen by ten.
+    rings = [sorted((i + j) % 6 for j in range(n)) for n in (3, 4) for i in range(6)]
+    assert [list(maps) for maps in C3_TABLE[:12]] == rings
+    for maps in C3_TABLE[12:15]:
+        steps = sorted((b - a) % 6 for a, b in zip(maps, maps[1:] + maps[:1], strict=True))
+        assert steps == [1, 1, 2, 2]
+    assert C3_TABLE[15] == (0, 1, 2, 3, 4, 5)
+    assert len(set(C3_TABLE)) == 16
+    assert [sum(i in maps for maps in C3_TABLE) for i in range(6)] == [10] * 6
+
+
+def lenet_by_hand(state, x):
+    """LeNet-5 of 1998 for one picture, from the paper and a state dict: maps summed one by one."""
+
+    def squash(a):
+        return 1.7159 * np.tanh(2 / 3 * a)
+
+    def convolve(maps, kernels):
+        return sum(signal.correlate2d(m, k, "valid") for m, k in zip(maps, kernels, strict=True))
+
+    def subsample(maps, key):
+        sums = [m.reshape(len(m) // 2, 2, -1, 2).sum(axis=(1, 3)) for m in maps]
+        pairs = zip(sums, state[f"{key}.weight"], state[f"{key}.bias"], strict=True)
+        return [squash(w * total + b) for total, w, b in pairs]
+
+    pairs = zip(state["c1.weight"], state["c1.bias"], strict=True)
+    s2 = subsample([squash(convolve(x, w) + b) for w, b in pairs], "s2")
+    kernels, c3 = iter(state["c3.weight"]), []
+    for sources, bias in zip(C3_TABLE, state["c3.bias"], strict=True):
+        seen = [s2[i] for i in sources]
+        c3.append(squash(convolve(seen, [next(kernels) for _ in seen]) + bias))
+    s4 = subsample(c3, "s4")
+    pairs = zip(state["c5.weight"], state["c5.bias"], strict=True)
+    c5 = np.array([squash(convolve(s4, w) + b) for w, b in pairs]).ravel()
+    f6 = squash(state["f6.weight"] @ c5 + state["f6.bias"])
+    return [-sum((f6 - code) ** 2) for code in state["output.codes"]]
+
+
+def test_lenet_of_1998_equals_the_paper_written_out():
+    model = build("lenet5_1998").double()
+    x = pictures("lenet5_1998", n=2, dtype=torch.float64)
+    state = {key: value.numpy() for key, value in model.state_dict().items()}
+    expected = [lenet_by_hand(state, picture.numpy()) for picture in x]
+    np.testing.assert_allclose(model(x).detach().numpy(), expected, rtol=1e-10)
+
+
+def test_subsampling_by_hand():
+    layer = Subsampling(1)
+    nn.init.constant_(layer.weight, 0.25)
+    nn.init.constant_(layer.bias, 0.5)
+    # (1 + 2 + 3 - 4) / 4 + 1/2 = 1, and the scaled tanh is 1 at 1, to four digits.
+    x = torch.tensor([[[[1.0, 2.0], [3.0, -4.0]]]])
+    assert layer(x).item() == pytest.approx(1, abs=1e-4)
+
+
+def test_partial_convolution_sees_only_its_maps():
+    layer = PartialConv2d(3, [(0, 2), (1,)], kernel_size=1)
+    nn.init.constant_(layer.weight, 1.0)
+    x = torch.tensor([10.0, 200.0, 3000.0]).reshape(1, 3, 1, 1)
+    assert layer(x).flatten().tolist() == [3010.0, 200.0]
+
+
+def test_codes_are_drawings_of_ten_digits():
+    codes = digit_codes()
+    assert codes.shape == (10, 7 * 12)
+    assert set(codes.flatten().tolist()) == {-1.0, 1.0}
+    differing = (codes[:, None] != codes).sum(dim=2) + 84 * torch.eye(10)
+    assert differing.min() >= 10
+    zero, one, *_, eight, _ = codes.reshape(10, 12, 7)
+    for symmetric in (zero, eight):
+        assert torch.equal(symmetric, symmetric.flip(1))
+    assert (one[1:11, 3:5] == 1).all()
+    with pytest.raises(ValueError, match=r"at most 10, not 11.*lenet5 takes any"):
+        create_model("lenet5_1998", num_classes=11)
+
+
+def test_an_answer_equal_to_a_code_is_certain():
+    model = create_model("lenet5_1998")
+    distances = model.output(digit_codes())
+    assert (distances.diagonal() == 0).all()
+    # Where two codes of +1 and -1 differ, the squared difference is 4.
+    assert distances[3, 8].item() == 4 * (digit_codes()[3] != digit_codes()[8]).sum()
+
+
+def test_weights_of_1998_are_drawn_as_in_the_paper():
+    model = build("lenet5_1998")
+    inputs = {"c1": 25, "c5": 400, "f6": 120}
+    for key, fan_in in inputs.items():
+        weights = model.get_submodule(key).weight.detach().flatten().numpy()
+        limit = 2.4 / fan_in
+        assert stats.kstest(weights, "uniform", (-limit, 2 * limit)).pvalue > 1e-4
+    start = 0
+    for maps in C3_TABLE:
+        limit = 2.4 / (25 * len(maps))
+        weights = model.c3.weight[start : start + len(maps)].abs()
+        assert 0.9 * limit < weights.max() <= limit
+        start += len(maps)
+    assert model.s2.weight.abs().max() <= 0.6

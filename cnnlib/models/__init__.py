@@ -1,20 +1,34 @@
 """The networks of the book: one file a family, and one registry that knows them all."""
 
-from . import lenet, resnet_cifar, simple  # the families enter themselves in the registry
-from .lenet import LeNet5
+# The families enter themselves in the registry.
+from . import alexnet, googlenet, lenet, resnet, resnet_cifar, simple, vgg
+from .alexnet import AlexNet
+from .googlenet import GoogLeNet
+from .lenet import LeNet5, PublishedLeNet5
 from .registry import create_model, list_models, register
+from .resnet import ResNet
 from .resnet_cifar import CifarResNet
 from .simple import SimpleCNN, SimpleResNet
+from .vgg import VGG
 
 __all__ = [
+    "VGG",
+    "AlexNet",
     "CifarResNet",
+    "GoogLeNet",
     "LeNet5",
+    "PublishedLeNet5",
+    "ResNet",
     "SimpleCNN",
     "SimpleResNet",
+    "alexnet",
     "create_model",
+    "googlenet",
     "lenet",
     "list_models",
     "register",
+    "resnet",
     "resnet_cifar",
     "simple",
+    "vgg",
 ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import inspect
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, get_type_hints
 
 import torch
 from torch import nn
@@ -23,7 +23,8 @@ def register(builder: Builder) -> Builder:
     ----------
     builder : callable
         Takes ``num_classes`` and ``in_channels``, each with a default, and whatever options the
-        network has; returns a ``torch.nn.Module``.
+        network has; returns a ``torch.nn.Module``. Where it takes ``**options``, it is annotated
+        with the class that they are passed on to.
 
     Returns
     -------
@@ -69,12 +70,12 @@ def create_model(
     name : str
         One of `list_models()`.
     num_classes : int, optional
-        How many numbers the network gives for each picture. Without it, the network's own: 10,
-        but 1 for ``simple_cnn``.
+        How many numbers the network gives for each picture. Without it, the network's own: 1,000
+        for a network of ImageNet, 1 for ``simple_cnn``, 10 for the others.
     in_channels : int, optional
-        Channels of the pictures. Without it, the network's own: 3, but 1 for ``lenet5``.
+        Channels of the pictures. Without it, the network's own: 3, but 1 for the LeNets.
     **options
-        What else the network takes, such as ``image_size`` for ``simple_cnn``.
+        What else the network takes, such as ``image_size=32`` for the networks of ImageNet.
 
     Returns
     -------
@@ -91,7 +92,7 @@ def create_model(
     if builder is None:
         nearest = difflib.get_close_matches(str(name), _BUILDERS, n=3) or list_models()
         raise ValueError(f"no model is named {name!r}; the nearest names: {', '.join(nearest)}")
-    known = inspect.signature(builder).parameters
+    known = _options(builder)
     for option in options:
         if option not in known:
             raise ValueError(f"{name} has no option {option!r}; it takes {', '.join(known)}")
@@ -99,6 +100,14 @@ def create_model(
         if value is not None:
             options[key] = require_count(key, value)
     return builder(**options)
+
+
+def _options(builder: Builder) -> list[str]:
+    """Return what a builder takes by name, with what it passes on to its class."""
+    known = dict(inspect.signature(builder).parameters)
+    if known.pop("options", None):
+        known |= inspect.signature(get_type_hints(builder)["return"]).parameters
+    return [name for name in known if name != "depth"]  # which the builder's name decides
 
 
 def require_count(name: str, value: int) -> int:
@@ -109,11 +118,21 @@ def require_count(name: str, value: int) -> int:
     return int(value)
 
 
-def require_images(x: torch.Tensor, in_channels: int, image_size: int | None = None) -> None:
+def require_choice(name: str, value: Any, choices: Iterable) -> Any:
+    """Return `value` if it is one of `choices`, else raise a ``ValueError`` that lists them."""
+    choices = list(choices)
+    if value not in choices or isinstance(value, bool):
+        raise ValueError(f"{name} must be {' or '.join(map(repr, choices))}, not {value!r}")
+    return value
+
+
+def require_images(
+    x: torch.Tensor, in_channels: int, image_size: int | None = None, smallest: int = 1
+) -> None:
     """Refuse a batch that a network cannot take, before a layer deep inside it does.
 
     Raises a ``ValueError`` unless `x` is ``(N, in_channels, H, W)``, and, where the network has a
-    fixed ``image_size``, ``H`` and ``W`` are that.
+    fixed ``image_size``, ``H`` and ``W`` are that, or else at least `smallest`.
     """
     size = "H, W" if image_size is None else f"{image_size}, {image_size}"
     if x.ndim != 4:
@@ -130,4 +149,9 @@ def require_images(x: torch.Tensor, in_channels: int, image_size: int | None = N
         raise ValueError(
             f"expected pictures of {image_size}x{image_size}, (N, {in_channels}, {size}), got "
             f"{tuple(x.shape)}; its fully connected layer fixes the size: resize or pad them"
+        )
+    if min(x.shape[2:]) < smallest:
+        raise ValueError(
+            f"expected pictures of at least {smallest}x{smallest}, got {tuple(x.shape)}: its "
+            "poolings leave nothing of smaller ones; resize them, or see the option image_size"
         )
