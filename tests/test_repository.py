@@ -344,6 +344,7 @@ MAY_IMPORT = {
     "training": {"files"},
     "scratch": {"arithmetic"},
     "models": {"arithmetic"},
+    "summary": {"arithmetic"},
     "plots": {"records", "palette"},
     "widgets": {"arithmetic", "scratch", "palette"},
     "exercises": {"arithmetic", "scratch"},
