@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -28,6 +29,9 @@ from cnnlib.training import (
 
 from .common import RUNS, VALIDATION, describe
 
+#: The augmentation of most comparisons: crops moved by up to four pixels, and mirrored.
+MOVED = {"crop": 4, "padding_mode": "reflect", "flip": True}
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -46,6 +50,11 @@ class Variant:
     build: Callable[[int], nn.Module]
     augmentation: dict = field(default_factory=dict)
     changes: dict = field(default_factory=dict)
+
+
+def alike(build: Callable, names) -> dict[str, Variant]:
+    """Return variants that differ in their network alone, ``build(name, num_classes)``."""
+    return {name: Variant(partial(build, name), MOVED) for name in names}
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,11 @@ ICLR 2015, section 2.3.
 
 from __future__ import annotations
 
-from functools import partial
-
 from torch import nn
 
 from cnnlib.training import TrainConfig
 
-from .comparison import Comparison, Variant
+from .comparison import Comparison, alike
 
 CHANNELS = 64
 #: variant -> the layers of a block: a kernel size, or a function to put between
@@ -52,10 +50,7 @@ def build(variant: str, num_classes: int = 10) -> nn.Sequential:
 
 COMPARISON = Comparison(
     name="vgg_kernels",
-    variants={
-        name: Variant(partial(build, name), {"crop": 4, "padding_mode": "reflect", "flip": True})
-        for name in BLOCKS
-    },
+    variants=alike(build, BLOCKS),
     config=TrainConfig(epochs=8, lr=0.1, schedule="one_cycle", weight_decay=5e-4),
 )
 run = COMPARISON.run
