@@ -202,6 +202,9 @@ export function sideView(layers, table, paths, index) {
   const depth = layers.length;
   const view = viewOf(table.at(-1), table[0].output, index);
   const parts = { units: "", seen: "", beyond: "", lines: "", lost: "", cone: "" };
+  const count = layers.reduce(
+    (sum, { kernel_size }, l) => sum + kernel_size * seenUnits(paths[l + 1]).length, 0);
+  const hasLines = count <= MOST_LINES; // of more, the cone says enough
   table.forEach((place, l) => {
     const y = number(heightOf(l, depth));
     const inView = Array.from({ length: place.output }, (_, i) => middleOf(i, place))
@@ -210,11 +213,8 @@ export function sideView(layers, table, paths, index) {
     parts.seen += dots(seenUnits(paths[l]).map((i) => middleOf(i, place)), y);
     if (l === 0) return;
     const heights = [number(heightOf(l - 1, depth)), y];
-    addLinks(parts, layers[l - 1], table[l - 1], place, paths[l], heights);
+    addLinks(parts, layers[l - 1], table[l - 1], place, paths[l], heights, hasLines);
   });
-  const count = layers.reduce(
-    (sum, { kernel_size }, l) => sum + kernel_size * seenUnits(paths[l + 1]).length, 0);
-  if (count > MOST_LINES) Object.assign(parts, { lines: "", lost: "" }); // the cone says enough
   return { ...parts, bump: bars(paths[0]), view };
 }
 
@@ -226,8 +226,9 @@ export function seenUnits({ first, counts }) {
   return Array.from(counts, (count, i) => (count ? first + i : -1)).filter((i) => i >= 0);
 }
 
-/** Lines from the seen units of a layer to what they see of the layer below, and its cone. */
-function addLinks(parts, layer, below, place, paths, [y0, y1]) {
+/** Lines, if there are not too many, from the seen units of a layer to what they see of the layer
+ * below, and its cone. */
+function addLinks(parts, layer, below, place, paths, [y0, y1], hasLines) {
   const { kernel_size, stride, padding, dilation } = layer;
   const taps = new Set();
   const seen = seenUnits(paths);
@@ -236,7 +237,9 @@ function addLinks(parts, layer, below, place, paths, [y0, y1]) {
       const j = i * stride - padding + k * dilation;
       const isThere = j >= 0 && j < below.output;
       const [x1, x0] = [middleOf(i, place), middleOf(j, below)];
-      parts[isThere ? "lines" : "lost"] += `M${number(x1)} ${y1}L${number(x0)} ${y0}`;
+      if (hasLines) {
+        parts[isThere ? "lines" : "lost"] += `M${number(x1)} ${y1}L${number(x0)} ${y0}`;
+      }
       if (!isThere && !taps.has(j)) parts.beyond += dots([x0], y0);
       taps.add(j);
     }
