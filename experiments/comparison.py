@@ -141,31 +141,9 @@ class Comparison:
 
     def one(self, profile: str, variant: str, seed: int, parts: dict) -> dict:
         """Train one variant with one seed, and measure it at the end."""
-        config, classes = self.own_config(variant, seed), len(parts["train"].classes)
-        torch.manual_seed(seed)
-        model = self.variants[variant].build(classes)
-        mean, std = data.channel_statistics(parts["train"])
-        options = {"mean": mean, "std": std, "device": pick_device(config.device)}
-
-        def loader(images, batch_size=500):
-            return data.DeviceBatches(images, batch_size, shuffle=False, **options)
-
-        batches = data.DeviceBatches(
-            parts["train"],
-            self.batch_size,
-            seed=seed,
-            drop_last=True,
-            **self.variants[variant].augmentation,
-            **options,
-        )
         checkpoint = self.folder(profile) / f"{slug(variant)}-{seed}.pt"
-        epochs = []
-        for epoch in train(
-            model, batches, loader(parts["validation"]), config, checkpoint=checkpoint
-        ):
-            speed = f"{epoch.images_per_second:.0f} images/s"
-            print(f"{variant}, seed {seed}  {epoch}  {speed}", flush=True)
-            epochs.append(asdict(epoch))
+        model, epochs = self.trained(variant, self.own_config(variant, seed), parts, checkpoint)
+        loader = self.loader(parts)
         logits, labels = collect_logits(model, loader(parts["test"]), precision="fp32")
         correct = int((logits.argmax(1) == labels).sum())
         loss = float(F.cross_entropy(logits, labels))
@@ -180,6 +158,36 @@ class Comparison:
             "fingerprint": fingerprint(model),
             **more,
         }
+
+    def trained(
+        self, variant: str, config: TrainConfig, parts: dict, checkpoint: Path | None = None
+    ) -> tuple[nn.Module, list[dict]]:
+        """Train one variant, and return it with the record of each epoch."""
+        torch.manual_seed(config.seed)
+        model = self.variants[variant].build(len(parts["train"].classes))
+        options = {"seed": config.seed, "shuffle": True, "drop_last": True}
+        options |= self.variants[variant].augmentation
+        loader = self.loader(parts)
+        batches = loader(parts["train"], self.batch_size, **options)
+        epochs = []
+        for epoch in train(
+            model, batches, loader(parts["validation"]), config, checkpoint=checkpoint
+        ):
+            speed = f"{epoch.images_per_second:.0f} images/s"
+            print(f"{variant}, seed {config.seed}  {epoch}  {speed}", flush=True)
+            epochs.append(asdict(epoch))
+        return model, epochs
+
+    def loader(self, parts: dict) -> Callable:
+        """Return what makes batches of pictures, normalised as those to learn from."""
+        mean, std = data.channel_statistics(parts["train"])
+        device = pick_device(self.config.device)
+
+        def load(images, batch_size=500, **options):
+            options = {"shuffle": False, "mean": mean, "std": std, "device": device} | options
+            return data.DeviceBatches(images, batch_size, **options)
+
+        return load
 
     def record(self, profile: str, provenance: dict, parts: dict, runs: list) -> records.Record:
         """Return the record of all runs."""

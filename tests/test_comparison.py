@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -12,8 +13,8 @@ from torch import nn
 
 from cnnlib import data, records
 from cnnlib.arithmetic import conv_parameters
-from cnnlib.training import TrainConfig
-from experiments import vgg_kernels
+from cnnlib.training import NonFiniteLossError, TrainConfig
+from experiments import alexnet_tricks, compared, residual_blocks, vgg_kernels
 from experiments.comparison import Comparison, Variant, slug
 
 
@@ -154,3 +155,62 @@ def test_what_is_kept_is_the_run_itself(tmp_path, monkeypatch, clean):
     kept = json.loads((tmp_path / "runs" / "tiny-full" / "as-it-is-0.json").read_text())
     assert kept["run"] == json.loads(json.dumps(record.runs[0]))
     assert not list((tmp_path / "runs").rglob("*.pt"))
+
+
+def test_alexnets_activations_learn_each_at_its_rate():
+    rates = {"ReLU": 0.01, "tanh": 0.003, "sigmoid": 0.1}
+    plan = alexnet_tricks.comparison(rates)
+    for name, rate in rates.items():
+        config = plan.own_config(name, seed=1)
+        assert (config.schedule, config.lr, config.seed) == ("constant", rate, 1)
+    assert plan.own_config("dropout", seed=0).schedule == "one_cycle"
+    assert plan.own_config("dropout", seed=0).lr == 0.01
+
+
+def test_alexnets_tricks_come_one_at_a_time():
+    def dropouts(name):
+        return {m.p for m in alexnet_tricks.build(name).modules() if isinstance(m, nn.Dropout)}
+
+    plan = alexnet_tricks.comparison({"ReLU": 0.01})
+    kinds = {"ReLU": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
+    for name, kind in kinds.items():
+        assert sum(isinstance(m, kind) for m in alexnet_tricks.build(name).modules()) == 7
+    for name, variant in plan.variants.items():
+        assert dropouts(name) == ({0.5} if "dropout" in name else {0.0})
+        assert bool(variant.augmentation) == ("augmentation" in name)
+
+
+def test_the_rate_is_the_one_with_the_smallest_loss(monkeypatch):
+    losses = {("ReLU", 0.03): 1.5, ("tanh", 0.01): 1.2, ("sigmoid", 0.1): 2.0}
+    monkeypatch.setattr(alexnet_tricks, "trial", lambda name, rate, _: losses.get((name, rate), 9))
+    assert alexnet_tricks.best_rates("full") == {"ReLU": 0.03, "tanh": 0.01, "sigmoid": 0.1}
+
+
+def test_a_trial_that_ends_early_is_never_the_best(monkeypatch):
+    def explode(*_):
+        raise NonFiniteLossError("the loss is nan")
+
+    monkeypatch.setattr(Comparison, "trained", explode)
+    assert alexnet_tricks.trial("ReLU", 0.1, "short") == math.inf
+
+
+@pytest.mark.parametrize("variant", residual_blocks.NETWORKS)
+def test_a_network_without_a_block_has_its_shortcut_alone(variant):
+    """Taking away block 4, of unchanged shape, gives what the network computes around it."""
+    torch.manual_seed(0)
+    model = residual_blocks.build(variant).eval()
+    for block in (stage[i] for stage, i in residual_blocks.blocks(model)):
+        nn.init.normal_(block.bn2.weight)  # where the branch begins at zero it would not count
+    x, seen = torch.randn(2, 3, 32, 32), {}
+    model.layer2[0].register_forward_hook(lambda _, __, out: seen.update(before=out.clone()))
+    model(x)
+    rest = nn.Sequential(model.layer2[2], model.layer3)(seen["before"])
+    rest = model.norm(rest).relu() if variant == "pre-activation" else rest
+    expected = model.fc(rest.mean((2, 3)))
+    torch.testing.assert_close(residual_blocks.without(model, 4)(x), expected)
+    assert not torch.allclose(model(x), expected)
+
+
+def test_every_compared_network_takes_the_same_pictures():
+    for name in compared.NETWORKS:
+        assert compared.build(name).eval()(torch.randn(2, 3, 32, 32)).shape == (2, 10)
