@@ -1,7 +1,8 @@
 """The figures of the book: arrays and records in, matplotlib figures out.
 
 Every function returns a ``matplotlib.figure.Figure`` that no other code holds: none is shown or
-kept by pyplot. :func:`picture` puts one on the page.
+kept by pyplot. :func:`picture` puts one on the page. :func:`architecture` alone makes its drawing
+without matplotlib, and a notebook shows it as it is.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 from xml.etree import ElementTree
 
@@ -45,6 +47,13 @@ WORDS = {
     "kernels": "columns: output channels; rows: input channels",
 }
 GROUND = ".text_html:has(.cnn-picture) { background: none !important; padding: 0 !important; }"
+#: Of the two forms of a network's drawing, the one that fits is shown.
+NETWORK = (
+    ".cnn-architecture { container-type: inline-size; width: 100%; }"
+    ".cnn-architecture .cnn-narrow { display: none; }"
+    "@container (max-width: 671px) { .cnn-architecture .cnn-wide { display: none; }"
+    " .cnn-architecture .cnn-narrow { display: block; } }"
+)
 STYLE = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine measures alike
     "font.size": 10,
@@ -105,11 +114,8 @@ class Picture:
         return f"<picture: {self.alt}>"
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
-        # Hosts that are not the book have none of its style sheets: the colours come along, and
-        # a word to the theme of Sphinx that puts what a cell shows on a light ground.
-        style = f"<style>{css_variables()}{GROUND}</style>"
         return {
-            "text/html": f'<div class="cnn-picture">{style}{self.svg}</div>',
+            "text/html": _on_page(self.svg),
             "image/png": base64.b64encode(self.png).decode(),
             "text/plain": repr(self),
         }
@@ -131,6 +137,14 @@ def picture(figure: Figure, alt: str) -> Picture:
         If ``alt`` is empty.
     """
     return Picture(figure, alt)
+
+
+def _on_page(content: str, css: str = "", attributes: str = "") -> str:
+    """Return what a page shows, with the style that it needs."""
+    # Hosts that are not the book have none of its style sheets: the colours come along, and
+    # a word to the theme of Sphinx that puts what a cell shows on a light ground.
+    style = f"<style>{css_variables()}{GROUND}{css}</style>"
+    return f'<div class="cnn-picture"{attributes}>{style}{content}</div>'
 
 
 def _inline(text: str, alt: str) -> str:
@@ -189,6 +203,77 @@ def _variable(match: re.Match) -> str:
         if match[0] == color.lower():
             return f"var(--cnn-{role}, {match[0]})"
     return match[0]
+
+
+# --- Networks -------------------------------------------------------------------------------
+
+
+class Architecture:
+    """A network drawn to scale, as inline SVG that follows the page's theme and its width.
+
+    Made by :func:`architecture`.
+
+    Attributes
+    ----------
+    alt : str
+        The alternative text.
+    svg, narrow : str
+        The drawing as wide as a page's text, and the one for a phone.
+    """
+
+    def __init__(self, alt: str, svg: str, narrow: str):
+        self.alt, self.svg, self.narrow = alt, svg, narrow
+
+    def __repr__(self) -> str:
+        return f"<picture: {self.alt}>"
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
+        forms = f'<div class="cnn-wide">{self.svg}</div><div class="cnn-narrow">{self.narrow}</div>'
+        label = f' role="img" aria-label="{escape(self.alt)}"'
+        content = f'<div class="cnn-architecture"{label}>{forms}</div>'
+        return {"text/html": _on_page(content, NETWORK), "text/plain": repr(self)}
+
+
+def architecture(model: Any, input_size: Sequence[int]) -> Architecture:
+    """Draw a network, or a part of one, to scale from the real module.
+
+    The boxes are the maps that each layer gives, from the top to the bottom: as wide as the square
+    root of the maps' side, and as thick as the square root of their channels. Branches stand side
+    by side, a shortcut beside the layers that it goes around. Layers that keep the shape
+    (activations, normalisation, dropout) are left out. Blocks that come several times in a row are
+    drawn once if the network is deep, with their number beside them.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        A network or one of its blocks. It runs once, on zeros, and is left as it was; on the
+        ``meta`` device nothing is computed.
+    input_size : tuple of int
+        ``(C, H, W)`` of what it takes.
+
+    Returns
+    -------
+    Architecture
+        A notebook shows it.
+
+    Raises
+    ------
+    ValueError
+        If the model cannot take such an input, or its paths cross in a way that cannot be drawn
+        side by side.
+
+    Examples
+    --------
+    >>> architecture(create_model("lenet5"), (1, 32, 32))  # doctest: +SKIP
+    """
+    from . import architecture as networks  # torch comes with it, which no other figure needs
+
+    plan = networks.read(model, input_size)
+    return Architecture(
+        alt=networks.describe(plan),
+        svg=networks.draw(plan),
+        narrow=networks.draw(plan, networks.NARROW),
+    )
 
 
 # --- Pictures, maps and kernels -------------------------------------------------------------

@@ -32,7 +32,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from html import escape
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
@@ -40,11 +40,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from .arithmetic import per_axis
+from .fields import PRODUCTS, Axis, Field, after, union
 
 aten = torch.ops.aten
 
-#: The receptive field after a layer in which everything meets.
-ALL = "all"
 HEADINGS = ("layer", "type", "kernel", "output", "parameters", "MACs", "memory", "field")
 LEFT = 4  # columns of words; the others are numbers
 STYLE = """<style>
@@ -200,27 +199,53 @@ def summary(model: nn.Module, input_size: Sequence[int]) -> Summary:
     >>> summary(nn.Conv2d(1, 6, 5), (1, 32, 32)).macs
     117600
     """
-    _check_model(model)
-    shape = _input_shape(input_size)
-    watch = _Watch(model)
-    with _left_as_it_was(model), torch.inference_mode(False), torch.no_grad():
-        x = torch.zeros(shape, **_device_and_dtype(model))
-        # The forward pass gets copies of the buffers, so that nothing it does can change them.
-        buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-        with watch.following(x):
-            watch.ends(watch.root, torch.func.functional_call(model, buffers, (x,)))
+    watch = follow(model, input_size)
     rows = _rows(watch.root, depth=-1, counted=set())
     root = rows[0]
     parameters = list(model.parameters())
     return Summary(
         model=type(model).__name__,
-        input_shape=shape,
+        input_shape=watch.input_shape,
         rows=tuple(rows[1:] or [replace(root, depth=0)]),  # the model's own row is the totals
         parameters=sum(p.numel() for p in parameters),
         trainable_parameters=sum(p.numel() for p in parameters if p.requires_grad),
         macs=root.macs,
         memory=root.memory,
     )
+
+
+def follow(model: nn.Module, input_size: Sequence[int], kind: type[Watch] | None = None) -> Watch:
+    """Run a model on zeros as `summary` does, and return what was seen.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Takes one batch of pictures.
+    input_size : tuple of int
+        ``(C, H, W)`` for a batch of one picture, or ``(N, C, H, W)``.
+    kind : type, optional
+        `Watch`, or a subclass that sees more.
+
+    Returns
+    -------
+    Watch
+        Its ``root`` is the call of the model.
+
+    Raises
+    ------
+    ValueError
+        As `summary` does.
+    """
+    _check_model(model)
+    shape = _input_shape(input_size)
+    watch = (kind or Watch)(model)
+    with _left_as_it_was(model), torch.inference_mode(False), torch.no_grad():
+        x = torch.zeros(shape, **_device_and_dtype(model))
+        # The forward pass gets copies of the buffers, so that nothing it does can change them.
+        buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+        with watch.following(x):
+            watch.ends(watch.root, torch.func.functional_call(model, buffers, (x,)))
+    return watch
 
 
 # --- The model, left as it was ---------------------------------------------------------------
@@ -230,13 +255,13 @@ def _check_model(model: nn.Module) -> None:
     """Refuse what cannot be run."""
     if not isinstance(model, nn.Module):
         raise ValueError(
-            f"summary reads a torch.nn.Module, not {model!r}: build the model first, and give the "
+            f"a torch.nn.Module is read here, not {model!r}: build the model first, and give the "
             "model, not its class, its name or its weights"
         )
     if any(map(nn.parameter.is_lazy, (*model.parameters(), *model.buffers()))):
         raise ValueError(
             "the model has lazy layers, whose shapes are not known yet: run it once on a batch, "
-            "then read its summary"
+            "then read it"
         )
 
 
@@ -278,27 +303,27 @@ def _left_as_it_was(model: nn.Module) -> Iterator[None]:
 
 
 @dataclass
-class _Call:
+class Call:
     """One call of a layer, while it runs and after."""
 
     name: str
     module: nn.Module
     received: list[tuple[int, ...]] = field(default_factory=list)
-    inner: list[_Call] = field(default_factory=list)
+    inner: list[Call] = field(default_factory=list)
     first: bool = True
     output_shape: tuple[int, ...] | None = None
     macs: int = 0  # of its own operations
     memory: int = 0  # of its own output
-    seen: _Field | str | None = None
+    seen: Field | str | None = None
 
 
-class _Watch(TorchDispatchMode):
+class Watch(TorchDispatchMode):
     """Follows one forward pass: hooks say which layer runs, the dispatcher which operations."""
 
     def __init__(self, model: nn.Module):
         super().__init__()
         self.names = {module: name for name, module in model.named_modules()}
-        self.root = _Call("", model)
+        self.root = Call("", model)
         self.running = [self.root]
         self.ran = {model}
         self.fields = WeakTensorKeyDictionary()
@@ -306,9 +331,9 @@ class _Watch(TorchDispatchMode):
     @contextlib.contextmanager
     def following(self, x: torch.Tensor) -> Iterator[None]:
         """Watch what happens to the batch `x`, and take every hook away again."""
-        self.batch = len(x)
+        self.batch, self.input_shape = len(x), tuple(x.shape)
         self.root.received = [tuple(x.shape)]
-        self.fields[x] = _Field((_Axis(start=0, size=1, jump=1),) * 2, tuple(x.shape[2:]))
+        self.fields[x] = Field((Axis(start=0, size=1, jump=1),) * 2, tuple(x.shape[2:]))
         with contextlib.ExitStack() as hooks:
             for module in self.names.keys() - {self.root.module}:
                 enter = module.register_forward_pre_hook(self._enter, with_kwargs=True)
@@ -322,8 +347,8 @@ class _Watch(TorchDispatchMode):
         self._add_idle(self.root)
 
     def _enter(self, module: nn.Module, args: tuple, kwargs: dict) -> None:
-        received = [tuple(x.shape) for x in _tensors((args, kwargs))]
-        call = _Call(self.names[module], module, received, first=module not in self.ran)
+        received = [tuple(x.shape) for x in tensors((args, kwargs))]
+        call = Call(self.names[module], module, received, first=module not in self.ran)
         self.running[-1].inner.append(call)
         self.running.append(call)
         self.ran.add(module)
@@ -334,9 +359,9 @@ class _Watch(TorchDispatchMode):
             call = self.running.pop()
         self.ends(call, output)
 
-    def ends(self, call: _Call, output: Any) -> None:
+    def ends(self, call: Call, output: Any) -> None:
         """Note what a layer gave."""
-        outputs = list(_tensors(output))
+        outputs = list(tensors(output))
         if outputs:
             call.output_shape = tuple(outputs[0].shape)
             call.seen = self.fields.get(outputs[0])
@@ -351,17 +376,17 @@ class _Watch(TorchDispatchMode):
             f"The input was {_shape(x.shape)}: change input_size, or the layers, so that they fit"
         )
 
-    def _add_idle(self, call: _Call) -> None:
+    def _add_idle(self, call: Call) -> None:
         """Add the layers that were not called to the layers that hold them."""
         for inner in call.inner:
             self._add_idle(inner)
         if call.first:
             call.inner += self._idle(call.module)
 
-    def _idle(self, module: nn.Module) -> Iterator[_Call]:
+    def _idle(self, module: nn.Module) -> Iterator[Call]:
         for child in module.children():
             if self.ran.isdisjoint(child.modules()):
-                yield _Call(self.names[child], child)
+                yield Call(self.names[child], child)
             elif child not in self.ran:  # a ModuleList has no forward, but its layers may run
                 yield from self._idle(child)
 
@@ -370,22 +395,22 @@ class _Watch(TorchDispatchMode):
         out = func(*args, **(kwargs or {}))
         operation = func.overloadpacket
         self.running[-1].macs += _macs(operation, args, out)
-        known = [self.fields[x] for x in _tensors(args) if x in self.fields]
+        known = [self.fields[x] for x in tensors(args) if x in self.fields]
         if known:
-            for x in _tensors(out):
-                self.fields[x] = _after(operation, args, x, _union(known), self.batch)
+            for x in tensors(out):
+                self.fields[x] = after(operation, args, x, union(known), self.batch)
         return out
 
 
-def _tensors(values: Any) -> Iterator[torch.Tensor]:
+def tensors(values: Any) -> Iterator[torch.Tensor]:
     """Yield the tensors in nested tuples, lists and dictionaries."""
     if isinstance(values, torch.Tensor):
         yield values
     elif isinstance(values, dict):
-        yield from _tensors(list(values.values()))
+        yield from tensors(list(values.values()))
     elif isinstance(values, tuple | list):
         for value in values:
-            yield from _tensors(value)
+            yield from tensors(value)
 
 
 def _adds_nothing(module: nn.Module) -> bool:
@@ -405,14 +430,14 @@ def _macs(operation, args: tuple, out: Any) -> int:
     return 0
 
 
-def _rows(call: _Call, depth: int, counted: set[int]) -> list[Row]:
+def _rows(call: Call, depth: int, counted: set[int]) -> list[Row]:
     """Return the row of a call, with its sums, and behind it the rows of the calls in it."""
     inner = [_rows(part, depth + 1, counted) for part in call.inner]
     parts = [rows[0] for rows in inner]
     new = {id(p): p.numel() for p in call.module.parameters() if id(p) not in counted}
     counted.update(new)
     kernel_size = _setting(call, "kernel_size")
-    seen, placed = call.seen, isinstance(call.seen, _Field)
+    seen, placed = call.seen, isinstance(call.seen, Field)
     row = Row(
         name=call.name,
         type=type(call.module).__name__,
@@ -430,141 +455,12 @@ def _rows(call: _Call, depth: int, counted: set[int]) -> list[Row]:
     return [row, *(row for rows in inner for row in rows)]
 
 
-def _setting(call: _Call, name: str) -> tuple[int, ...] | None:
+def _setting(call: Call, name: str) -> tuple[int, ...] | None:
     """Return a layer's kernel size or stride, an axis a number."""
     value = getattr(call.module, name, None)
     if isinstance(value, int):
         return (value,) * (len(call.output_shape) - 2 if call.output_shape else 2)
     return tuple(value) if isinstance(value, tuple | list) else None
-
-
-# --- Receptive fields, operation by operation ------------------------------------------------
-
-
-class _Axis(NamedTuple):
-    """Position ``i`` sees ``start + i * jump`` to ``start + i * jump + size - 1`` of the input."""
-
-    start: int
-    size: int
-    jump: int
-
-
-class _Field(NamedTuple):
-    """What each number of a map sees: its rows and columns, and the map's height and width.
-
-    When the map is flattened, its numbers still see what they saw, and `grid` stays the map's.
-    """
-
-    axes: tuple[_Axis, _Axis]
-    grid: tuple[int, int]
-
-
-#: How a window moves along one axis: its reach (the span less 1), its stride, the padding before.
-_Window = tuple[int, int, int]
-
-
-def _convolution(x, weight, bias, stride, padding, dilation, transposed, *_) -> list[_Window]:
-    return [] if transposed else _windows(weight.shape[2:], stride, padding, dilation)
-
-
-def _max_pool(x, kernel_size, stride=(), padding=(0, 0), dilation=(1, 1), *_) -> list[_Window]:
-    return _windows(kernel_size, stride or kernel_size, padding, dilation)
-
-
-def _average_pool(x, kernel_size, stride=(), padding=(0, 0), *_) -> list[_Window]:
-    return _windows(kernel_size, stride or kernel_size, padding)
-
-
-def _adaptive_pool(x, output_size) -> list[_Window]:
-    kernel_size = [n // m for n, m in zip(x.shape[2:], output_size, strict=True)]
-    uneven = any(n % m for n, m in zip(x.shape[2:], output_size, strict=True))
-    return [] if uneven else _windows(kernel_size, kernel_size)
-
-
-def _pad(x, padding, *_) -> list[_Window]:
-    left, _, top, _ = (*padding, 0, 0)[:4]  # the last axis comes first
-    return [(0, 1, top), (0, 1, left)]
-
-
-def _slice(x, dim=0, start=0, end=None, step=1) -> list[_Window]:
-    windows = [(0, 1, 0)] * x.ndim
-    windows[dim] = (0, step, -range(x.shape[dim])[start:].start)
-    return windows[2:]
-
-
-def _windows(kernel_size, stride, padding=(0, 0), dilation=(1, 1)) -> list[_Window]:
-    settings = zip(kernel_size, stride, padding, dilation, strict=True)
-    return [(d * (k - 1), s, before) for k, s, before, d in settings]
-
-
-#: Operations that move a window over a map; no window where the positions are not regular.
-WINDOWS = {
-    aten.convolution: _convolution,
-    aten.max_pool2d_with_indices: _max_pool,
-    aten.avg_pool2d: _average_pool,
-    aten._adaptive_avg_pool2d: _adaptive_pool,
-    aten.adaptive_max_pool2d: _adaptive_pool,
-    aten.constant_pad_nd: _pad,
-    aten.reflection_pad2d: _pad,
-    aten.replication_pad2d: _pad,
-    aten.slice: _slice,
-}
-#: Matrix products, and which argument is the left factor.
-PRODUCTS = {aten.mm: 0, aten.bmm: 0, aten.linear: 0, aten.addmm: 1, aten.baddbmm: 1}
-REDUCTIONS = {aten.mean, aten.sum, aten.amax, aten.max}
-
-
-def _after(operation, args: tuple, out: torch.Tensor, field: Any, batch: int) -> Any:
-    """Return what the output of an operation sees, given what its inputs see together."""
-    if not isinstance(field, _Field):
-        return field
-    x = args[PRODUCTS.get(operation, 0)]
-    if operation in WINDOWS:
-        windows = WINDOWS[operation](*args) if x.ndim == 4 and x.shape[2:] == field.grid else []
-        return _moved(field, windows, out)
-    if operation in PRODUCTS:  # with all numbers of a picture in one row, everything meets
-        return ALL if x.ndim == 2 and len(x) == batch else None
-    if operation in REDUCTIONS:
-        return _reduced(field, *args)
-    each_by_itself = out.shape[-2:] == field.grid or out.numel() == x.numel()
-    return field if each_by_itself else None
-
-
-def _moved(field: _Field, windows: list[_Window], out: torch.Tensor) -> _Field | None:
-    """Return the field behind a window."""
-    if not windows:
-        return None
-    axes = [
-        _Axis(start - before * jump, size + reach * jump, jump * stride)
-        for (start, size, jump), (reach, stride, before) in zip(field.axes, windows, strict=True)
-    ]
-    return _Field(tuple(axes), tuple(out.shape[2:]))
-
-
-def _reduced(field: _Field, x: torch.Tensor, dims=(), *_) -> _Field | str | None:
-    """Return the field behind a mean, a sum or a maximum over some axes, or over all."""
-    dims = (dims,) if isinstance(dims, int) else dims
-    over = {dim % x.ndim for dim in dims or range(x.ndim)}
-    places = {x.ndim - 2, x.ndim - 1}
-    if x.shape[-2:] != field.grid:
-        return None
-    return ALL if places <= over else None if places & over else field
-
-
-def _union(fields: list[_Field | str | None]) -> _Field | str | None:
-    """Return what a number sees that is made from several."""
-    if ALL in fields:
-        return ALL
-    if None in fields or len({(*(axis.jump for axis in f.axes), *f.grid) for f in fields}) > 1:
-        return None
-    return _Field(tuple(map(_hull, *(f.axes for f in fields))), fields[0].grid)
-
-
-def _hull(*axes: _Axis) -> _Axis:
-    """Return the smallest stretch of the input in which several lie."""
-    start = min(axis.start for axis in axes)
-    stop = max(axis.start + axis.size for axis in axes)
-    return _Axis(start, stop - start, axes[0].jump)
 
 
 # --- Words -----------------------------------------------------------------------------------

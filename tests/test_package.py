@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -56,3 +57,10 @@ def test_the_wheel_holds_widgets_and_records(tmp_path):
     }
     assert expected <= names
     assert not any(name.startswith(("tests/", "results/", "experiments/")) for name in names)
+
+
+def test_every_folder_of_the_package_is_shipped():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    shipped = set(project["tool"]["setuptools"]["packages"]) - {"cnnlib.results"}
+    folders = {path.parent.relative_to(ROOT) for path in (ROOT / "cnnlib").rglob("__init__.py")}
+    assert shipped == {".".join(folder.parts) for folder in folders}
