@@ -6,6 +6,7 @@ A widget's traits are its whole state, so ``ipywidgets`` controls drive it by ``
 
 from __future__ import annotations
 
+from cnnlib.widgets.architecture_explorer import ArchitectureExplorer
 from cnnlib.widgets.channel_explorer import ChannelExplorer
 from cnnlib.widgets.convolution import ConvolutionExplorer
 from cnnlib.widgets.kernel_lab import KernelLab
@@ -13,6 +14,7 @@ from cnnlib.widgets.pooling_explorer import PoolingExplorer
 from cnnlib.widgets.receptive_field_explorer import ReceptiveFieldExplorer
 
 __all__ = [
+    "ArchitectureExplorer",
     "ChannelExplorer",
     "ConvolutionExplorer",
     "KernelLab",
