@@ -12,6 +12,13 @@ A function that never ends is not caught: interrupt it, and look at its loops.
 """
 
 from .grading import Check, Verdict
+from .inception import (
+    check_bottleneck_macs,
+    check_inception_channels,
+    check_stack_macs,
+    check_vgg_parameters,
+)
+from .networks import check_lenet_parameters, check_partial_connections, check_subsample
 from .seeing import (
     check_avg_pool2d,
     check_conv2d,
@@ -29,11 +36,20 @@ from .seeing import (
     check_receptive_field,
     check_same_padding,
 )
+from .training import (
+    check_batch_norm,
+    check_cross_entropy,
+    check_relu_backward,
+    check_sgd_step,
+    check_softmax,
+)
 
 __all__ = [
     "Check",
     "Verdict",
     "check_avg_pool2d",
+    "check_batch_norm",
+    "check_bottleneck_macs",
     "check_conv2d",
     "check_conv_parameters",
     "check_correlate1d",
@@ -41,11 +57,21 @@ __all__ = [
     "check_correlate2d",
     "check_correlate_channels",
     "check_correlation_matrix",
+    "check_cross_entropy",
     "check_dilate_kernel",
     "check_field_interval",
+    "check_inception_channels",
+    "check_lenet_parameters",
     "check_max_pool2d",
     "check_output_size",
+    "check_partial_connections",
     "check_pointwise",
     "check_receptive_field",
+    "check_relu_backward",
     "check_same_padding",
+    "check_sgd_step",
+    "check_softmax",
+    "check_stack_macs",
+    "check_subsample",
+    "check_vgg_parameters",
 ]
