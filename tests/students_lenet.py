@@ -1,41 +1,16 @@
-"""The checks on LeNet-5, tried on students who use torch, or loops, and who often err."""
+"""Students of the checks on LeNet-5: they use torch, or loops, and often err."""
 
 from __future__ import annotations
 
-from itertools import combinations, product
+from itertools import product
 
 import numpy as np
-import pytest
 import torch
 import torch.nn.functional as F
-from test_exercises import diagnosis, short
 from torch import nn
+from zoo import right, wrong_formulas
 
-from cnnlib.exercises import networks
-from cnnlib.models import create_model
-from cnnlib.models.lenet import C3_TABLE, Subsampling, scaled_tanh
-
-NAMES = ("check_lenet_parameters", "check_subsample", "check_partial_connections")
-CHECKS = {name: getattr(networks, name) for name in NAMES}
-RIGHT: list[tuple[str, object]] = []
-WRONG: list[tuple[str, str, object]] = []
-
-
-def right(name):
-    """Put a student who is right into the zoo."""
-    return lambda function: RIGHT.append((name, function))
-
-
-def wrong(name, words):
-    """Put a student into the zoo whose mistake should be named with these words."""
-    return lambda function: WRONG.append((name, words, function))
-
-
-def wrong_formulas(name, formulas):
-    """Put several students into the zoo."""
-    for words, function in formulas.items():
-        wrong(name, words)(function)
-
+from cnnlib.models.lenet import Subsampling
 
 # --- The parameters of LeNet-5 --------------------------------------------------------------------
 
@@ -204,66 +179,3 @@ wrong_formulas(
         "maps have been added up": lambda *a: sum(by_torch(*a)),
     },
 )
-
-
-# --- The zoo is walked over -----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("name", "student"), RIGHT, ids=short)
-def test_a_right_answer_passes(name, student):
-    verdict = CHECKS[name](student)
-    assert verdict, verdict.message
-
-
-@pytest.mark.parametrize(("name", "words", "student"), WRONG, ids=short)
-def test_a_typical_mistake_is_named(name, words, student):
-    verdict = CHECKS[name](student)
-    assert not verdict
-    assert diagnosis(CHECKS[name], verdict)
-    assert words in verdict.message
-
-
-@pytest.mark.parametrize("name", CHECKS)
-def test_every_check_and_every_diagnosis_is_in_the_zoo(name):
-    check = CHECKS[name]
-    assert name in {entry for entry, _ in RIGHT}
-    students = [student for entry, _, student in WRONG if entry == name]
-    assert {diagnosis(check, check(student)) for student in students} == set(check.diagnoses)
-
-
-@pytest.mark.parametrize("name", CHECKS)
-def test_the_settings_tell_all_mistakes_apart(name):
-    check = CHECKS[name]
-    answers = {"right": check.answers(check.right)}
-    answers |= {sentence: check.answers(f) for sentence, f in check.diagnoses.items()}
-    for (one, a), (other, b) in combinations(answers.items(), 2):
-        pairs = [pair for x, y in zip(a, b, strict=True) for pair in zip(x, y, strict=True)]
-        equal = all(x.shape == y.shape and np.abs(x - y).max() < 1e-3 for x, y in pairs)
-        assert not equal, f"{one} / {other}"
-
-
-# --- Against the real network ---------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("in_channels", "num_classes"), [(1, 10), (3, 7)])
-def test_the_counts_are_the_taught_networks(in_channels, num_classes):
-    model = create_model("lenet5", num_classes=num_classes, in_channels=in_channels)
-    counts = [sum(p.numel() for p in layer.parameters()) for layer in model.children()]
-    assert networks.check_lenet_parameters.right(in_channels, num_classes, 32) == counts
-
-
-def test_subsampling_by_hand_on_one_window():
-    x = np.array([[[1.0, 2.0], [3.0, -4.0]]])  # the sum is 2
-    y = networks.check_subsample.right(x, np.array([0.5]), np.array([-1.0]))  # 0.5 * 2 - 1 = 0
-    assert y.shape == (1, 1, 1)
-    assert y.item() == 0
-    y = networks.check_subsample.right(x, np.array([0.5]), np.array([0.5]))
-    assert y.item() == pytest.approx(scaled_tanh(torch.tensor(1.5)).item(), abs=1e-6)
-
-
-def test_the_papers_table_leaves_60_of_96_kernels():
-    table = np.array([[int(c in seen) for c in range(6)] for seen in C3_TABLE])
-    maps = networks.check_partial_connections.right(
-        np.ones((6, 5, 5)), np.ones((16, 6, 5, 5)), table
-    )
-    assert maps.sum() == 60 * 25

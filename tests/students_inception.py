@@ -1,43 +1,11 @@
-"""The checks on VGG and GoogLeNet, tried on students who count with torch or by their own sums."""
+"""Students of the checks on VGG and GoogLeNet: they count with torch or by their own sums."""
 
 from __future__ import annotations
 
-from itertools import combinations
-
 import numpy as np
-import pytest
 import torch
-from test_exercises import diagnosis
 from torch import nn
-
-from cnnlib.exercises import inception
-from cnnlib.exercises.grading import Check
-from cnnlib.models import create_model
-
-CHECKS = {name: check for name, check in vars(inception).items() if isinstance(check, Check)}
-RIGHT: list[tuple[str, object]] = []
-WRONG: list[tuple[str, str, object]] = []
-
-
-def right(name):
-    """Put a student who is right into the zoo."""
-    return lambda function: RIGHT.append((name, function))
-
-
-def wrong(name, words):
-    """Put a student into the zoo whose mistake should be named with these words."""
-    return lambda function: WRONG.append((name, words, function))
-
-
-def wrong_formulas(name, formulas):
-    """Put several students into the zoo."""
-    for words, function in formulas.items():
-        wrong(name, words)(function)
-
-
-def short(value) -> str:
-    """Return what a test's name says of a value: no address in memory."""
-    return getattr(value, "__name__", str(value))[:28]
+from zoo import right, wrong, wrong_formulas
 
 
 def on_meta(layers):
@@ -178,52 +146,3 @@ wrong_formulas(
         ),
     },
 )
-
-
-# --- The zoo is walked over -----------------------------------------------------------------------
-
-
-def test_the_checks_exist():
-    names = {"vgg_parameters", "stack_macs", "inception_channels", "bottleneck_macs"}
-    assert {f"check_{name}" for name in names} == set(CHECKS)
-
-
-@pytest.mark.parametrize(("name", "student"), RIGHT, ids=short)
-def test_a_right_answer_passes(name, student):
-    verdict = CHECKS[name](student)
-    assert verdict, verdict.message
-
-
-@pytest.mark.parametrize(("name", "words", "student"), WRONG, ids=short)
-def test_a_typical_mistake_is_named(name, words, student):
-    verdict = CHECKS[name](student)
-    assert not verdict
-    assert diagnosis(CHECKS[name], verdict)
-    assert words in verdict.message
-
-
-@pytest.mark.parametrize("name", CHECKS)
-def test_every_check_and_every_diagnosis_is_in_the_zoo(name):
-    check = CHECKS[name]
-    assert name in {entry for entry, _ in RIGHT}
-    students = [student for entry, _, student in WRONG if entry == name]
-    assert {diagnosis(check, check(student)) for student in students} == set(check.diagnoses)
-
-
-@pytest.mark.parametrize("name", CHECKS)
-def test_the_settings_tell_all_mistakes_apart(name):
-    check = CHECKS[name]
-    answers = {"right": check.answers(check.right)}
-    answers |= {sentence: check.answers(f) for sentence, f in check.diagnoses.items()}
-    for (one, a), (other, b) in combinations(answers.items(), 2):
-        assert not np.array_equal(a, b), f"{one} / {other}"
-
-
-def test_the_counts_are_those_of_the_real_networks():
-    with torch.device("meta"):
-        vgg11, googlenet = create_model("vgg11"), create_model("googlenet")
-    counts, channels = (1, 1, 2, 2, 2), (64, 128, 256, 512, 512)
-    assert inception.check_vgg_parameters.right(3, counts, channels) == counted(vgg11.features)
-    widths = (384, 192, 384, 48, 128, 128)
-    given = inception.check_inception_channels.right(832, widths)
-    assert given == googlenet.fc.in_features
