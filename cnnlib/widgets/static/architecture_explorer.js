@@ -345,6 +345,7 @@ class ArchitectureView extends View {
   #drawFrame({ svg, title, sizes, names }, network, layout, i) {
     const { t, scene: { scale } } = this;
     const count = exactly(layout.boxes.length);
+    setAttribute(svg, "role", "img"); // not before it has a name
     setAttribute(svg, "aria-label", fill(t.pictureName, { name: network.name, count }));
     setAttribute(svg, "viewBox", `0 -1 ${Math.round(scale.units * 100) / 100} 151`);
     title.hidden = i === 0;
@@ -423,7 +424,6 @@ function namesOf(rows, indices) {
 /** A picture to draw into: a title, the drawing, and texts above and below. */
 function makePicture() {
   const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("role", "img");
   svg.setAttribute("preserveAspectRatio", "none");
   const kinds = ["spot", "input", "group", "stripes", "full", "empty", "thin", "bars", "lit"];
   const paths = Object.fromEntries(kinds.map((kind) => {
