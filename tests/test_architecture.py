@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import pytest
 import torch
 import torch.nn.functional as F
+from small_models import Apply
 from torch import nn
 
 from cnnlib import plots
@@ -61,19 +62,6 @@ BY_HAND = {
 }
 COLLAPSED = {"resnet34", "resnet50", "resnet152"}
 every_network = pytest.mark.parametrize("name", list(BY_HAND))
-
-
-class Apply(nn.Module):
-    """A model whose forward is a function of its layers and the batch."""
-
-    def __init__(self, function, **layers):
-        super().__init__()
-        self.function = function
-        for name, layer in layers.items():
-            setattr(self, name, layer)
-
-    def forward(self, x):
-        return self.function(self, x)
 
 
 def on_meta(name, **options):

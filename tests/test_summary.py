@@ -12,6 +12,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torchvision
+from small_models import Apply
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models.googlenet import Inception
@@ -21,19 +22,6 @@ from cnnlib.models import create_model
 from cnnlib.models.resnet_cifar import CifarResNet
 from cnnlib.models.simple import SimpleResNet
 from cnnlib.summary import summary
-
-
-class Apply(nn.Module):
-    """A model whose forward is a function of its layers and the batch."""
-
-    def __init__(self, function, **layers):
-        super().__init__()
-        self.function = function
-        for name, layer in layers.items():
-            setattr(self, name, layer)
-
-    def forward(self, x):
-        return self.function(self, x)
 
 
 def on_meta(name, **options):

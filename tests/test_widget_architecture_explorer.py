@@ -18,7 +18,15 @@ import widget_page
 from PIL import Image
 from playwright.sync_api import expect
 from torch import nn
-from widget_page import below, open_link, press, settle, unreadable, violations
+from widget_page import (
+    below,
+    open_link,
+    press,
+    settle,
+    time_frames,
+    unreadable,
+    violations,
+)
 
 from cnnlib.models import create_model
 from cnnlib.summary import summary
@@ -995,17 +1003,7 @@ def test_axe_finds_nothing_in_the_still_form(show, summaries):
 def test_a_moving_pointer_is_followed_on_the_largest_network(explore, record_property):
     page = explore(selected="ResNet-152")
     press(page, "Open all")
-    page.evaluate(
-        """() => {
-          globalThis.times = [];
-          const ask = globalThis.requestAnimationFrame;
-          globalThis.requestAnimationFrame = (draw) => ask((now) => {
-            const start = performance.now();
-            draw(now);
-            globalThis.times.push(performance.now() - start);
-          });
-        }"""
-    )
+    time_frames(page)
     picture = page.locator(".live-widget .cnn-arch-scroll").bounding_box()
     for step in range(40):
         page.mouse.move(picture["x"] + 20 + 12 * step, picture["y"] + 60)

@@ -13,7 +13,7 @@ import torch
 import widget_page
 from PIL import Image
 from playwright.sync_api import expect
-from widget_page import below, press, settle, unreadable, violations
+from widget_page import below, press, settle, time_frames, unreadable, violations
 
 from cnnlib.arithmetic import Layer, output_size, receptive_field
 from cnnlib.widgets import ReceptiveFieldExplorer, base, field_still
@@ -703,17 +703,7 @@ def test_axe_finds_nothing(explore, theme, width):
 def test_a_moving_pointer_is_followed_at_sixty_frames_a_second(explore, record_property):
     explorer = ReceptiveFieldExplorer([(7, 1, 3)] * 8, input_size=256, show="paths")
     page = explore(explorer)
-    page.evaluate(
-        """() => {
-          globalThis.times = [];
-          const ask = globalThis.requestAnimationFrame;
-          globalThis.requestAnimationFrame = (draw) => ask((now) => {
-            const start = performance.now();
-            draw(now);
-            globalThis.times.push(performance.now() - start);
-          });
-        }"""
-    )
+    time_frames(page)
     plane = page.locator(".live-widget .cnn-output .cnn-rf-plane").bounding_box()
     for step in range(40):
         page.mouse.move(plane["x"] + 20 + 7 * step, plane["y"] + 20 + 6 * step)

@@ -236,3 +236,18 @@ def violations(page) -> list[str]:
     """Return the accessibility rules that axe finds broken."""
     settle(page)
     return [found["id"] for found in Axe().run(page).response["violations"]]
+
+
+def time_frames(page) -> None:
+    """From now on, keep how long each drawn frame takes in the page's ``times``, in ms."""
+    page.evaluate(
+        """() => {
+          globalThis.times = [];
+          const ask = globalThis.requestAnimationFrame;
+          globalThis.requestAnimationFrame = (draw) => ask((now) => {
+            const start = performance.now();
+            draw(now);
+            globalThis.times.push(performance.now() - start);
+          });
+        }"""
+    )
