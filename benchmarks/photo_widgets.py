@@ -1,11 +1,12 @@
 """How smoothly the photo widgets follow a reader's hand, measured in Chromium.
 
-Claim: photographs of 256 x 256 are drawn in 16 ms at the 95th percentile in the settings that a
-widget starts with, in 50 ms in its slowest. A redraw is all that one change of a setting makes the
-page's thread do: script, style and layout (painting is the browser's, on another thread); the time
-until the next frame does not count. Beside that time stands the mean of what the processor had to
-do, which other work on the machine does not lengthen. 20 redraws warm up, 100 count. The frames are
-those that the browser shows in a second while the setting changes in each of them: 60 at most.
+Claim: photographs of 256 x 256 are drawn within a frame, 16.7 ms, at the 95th percentile, in the
+settings that a widget starts with and in its slowest. A redraw is all that one change of a setting
+makes the page's thread do: script, style and layout (painting is the browser's, on another thread);
+the time until the next frame does not count. Beside that time stands the mean of what the processor
+had to do, which other work on the machine does not lengthen. 20 redraws warm up, 100 count. The
+frames are those that the browser shows in a second while the setting changes in each of them: 60 at
+most.
 
     python -m benchmarks.photo_widgets
 """
@@ -23,7 +24,7 @@ from cnnlib import widgets
 from cnnlib.widgets import base
 
 RESULT = RESULTS / "photo_widgets.json"
-LIMITS_MS = {"default": 16, "slowest": 50}
+LIMIT_MS = 1000 / 60  # a frame
 REDRAWS, WARM_UP, DRAG_MS = 100, 20, 1000
 
 # While `held` is a list, the frames that the widget asks for wait in it, so that a redraw can be
@@ -75,7 +76,6 @@ class Case:
     """A widget in one setting, and a trait of it that changes through some values."""
 
     name: str
-    limit: str  # a key of LIMITS_MS
     widget: base.Widget
     trait: str
     values: list
@@ -106,20 +106,22 @@ def cases() -> list[Case]:
     other = [[*heavy[:-1], heavy[0] | {"dilation": d, "padding": 3 * d}] for d in (1, 2)]
     last = list(range(256))
     found = [
-        Case("KernelLab grey 5x5, a weight", "default", grey, "kernel", kernels()),
-        Case("KernelLab colour 5x5, a weight", "default", color, "kernel", kernels()),
-        Case("PoolingExplorer max 2, stride 2, shift", "default", pooling(view="photo"), *shifts),
-        Case("ReceptiveFieldExplorer 32, pixel", "default", field(), "column", last[:28]),
+        Case("KernelLab grey 5x5, a weight", grey, "kernel", kernels()),
+        Case("KernelLab colour 5x5, a weight", color, "kernel", kernels()),
+        Case("PoolingExplorer max 2, stride 2, shift", pooling(view="photo"), *shifts),
+        Case("ReceptiveFieldExplorer 32, pixel", field(), "column", last[:28]),
     ]
     for mode in ("max", "average", "blur"):
         name = f"PoolingExplorer {mode} 4, stride 1, 4 times"
         slowest = pooling(mode=mode, **most)
-        found.append(Case(f"{name}, shift", "slowest", slowest, *shifts))
-        found.append(Case(f"{name}, window", "slowest", slowest, "kernel_size", [3, 4]))
+        found.append(Case(f"{name}, shift", slowest, *shifts))
+        found.append(Case(f"{name}, window", slowest, "kernel_size", [3, 4]))
+        moved = pooling(mode=mode, shift_columns=1, **most)
+        found.append(Case(f"{name}, window, shifted", moved, "kernel_size", [3, 4]))
     name = "ReceptiveFieldExplorer 256, 8 layers of 7x7"
     stack = field(layers=heavy, input_size=256)
-    found.append(Case(f"{name}, pixel", "slowest", stack, "column", last))
-    found.append(Case(f"{name}, dilation", "slowest", stack, "layers", other))
+    found.append(Case(f"{name}, pixel", stack, "column", last))
+    found.append(Case(f"{name}, dilation", stack, "layers", other))
     return found
 
 
@@ -149,7 +151,6 @@ def measure(browser: Browser, case: Case) -> dict[str, float]:
         "p50_ms": round(float(p50), 2),
         "p95_ms": round(float(p95), 2),
         "frames_per_second": round(frames, 1),
-        "limit_p95_ms": LIMITS_MS[case.limit],
     }
 
 
@@ -164,10 +165,11 @@ def main() -> int:
     result = {
         "what": "a redraw of a photograph of 256x256, ms; frames per second of a drag",
         "redraws": REDRAWS,
+        "limit_p95_ms": round(LIMIT_MS, 1),
         "widgets": found,
     } | conditions()
     save(RESULT, result)
-    return 0 if all(each["p95_ms"] < each["limit_p95_ms"] for each in found.values()) else 1
+    return 0 if all(each["p95_ms"] < LIMIT_MS for each in found.values()) else 1
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import { button, choice, div, element, segments, setText, slider, widgetRoot } f
 import { clamp, set, startClock } from "./explorer_model.js";
 import { Grid } from "./grid.js";
 import { aligned, decimal, exact } from "./numbers.js";
-import { decode, grey, paint } from "./photo.js";
+import { decode, paint, paintGrey } from "./photo.js";
 import { axisWeights, maximaOf } from "./pooling.js";
 import STRINGS from "./pooling_explorer.json" with { type: "json" };
 import {
@@ -415,9 +415,9 @@ class PoolingView extends GridView {
     setText(this.before.label, t.referenceLabels[settings.reference]);
     setText(this.change.label, t.changeLabel);
     const name = isShifted ? t.photoName : t.photoNameStill;
-    paintGrey(this.input.canvas, input, fill(name, { where: this.#where(down, right) }));
-    paintGrey(this.output.canvas, problem ? null : now, fill(t.pooledName, size(now)));
-    paintGrey(this.before.canvas, effect?.shown, t.referenceName);
+    paintPlane(this.input.canvas, input, fill(name, { where: this.#where(down, right) }));
+    paintPlane(this.output.canvas, problem ? null : now, fill(t.pooledName, size(now)));
+    paintPlane(this.before.canvas, effect?.shown, t.referenceName);
     paintChange(this.change.canvas, effect?.change?.plane, t.changeName);
     const chain = planes.filter(({ values }) => values.length > 0);
     const text = chain.map(({ height, width }) => `${height} × ${width}`).join(" → ");
@@ -547,13 +547,11 @@ function meanText(terms, line) {
 }
 
 /** Paint a plane in greys; nothing where there is none. */
-function paintGrey(canvas, plane, label) {
+function paintPlane(canvas, plane, label) {
   canvas.hidden = !plane;
   if (!plane) return;
   canvas.setAttribute("aria-label", label);
-  const { values } = plane;
-  const level = (i) => (Number.isNaN(values[i]) ? 0 : grey(Math.round(values[i])));
-  paint(canvas, plane.width, plane.height, level);
+  paintGrey(canvas, plane.width, plane.height, plane.values);
 }
 
 /** Paint changes in red and blue, the paler the smaller, on the page's own ground. */

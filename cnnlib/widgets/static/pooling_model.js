@@ -131,7 +131,7 @@ function winnersOf(input, settings, rows, columns) {
  * @returns {(model: Model, photo: Plane) => object}
  */
 export function photoScenes() {
-  let [key, before] = ["", null];
+  let [key, unshifted] = ["", []];
   const [kept, passing] = [planeStore(), planeStore()];
   return (model, photo) => {
     const settings = settingsOf(model);
@@ -139,13 +139,14 @@ export function photoScenes() {
     const wanted = [mode, kernelSize, stride, repeats, model.get("photo")].join();
     if (wanted !== key) {
       kept.clear();
-      before = poolAgain(photo, settings, repeats, kept.plane).at(-1);
+      unshifted = poolAgain(photo, settings, repeats, kept.plane);
     }
     key = wanted;
     passing.clear();
-    const input = shifted(photo, settings.down, settings.right, passing.plane);
-    const planes = poolAgain(input, settings, repeats, passing.plane);
-    const now = planes.at(-1);
+    const { down, right } = settings;
+    const input = down || right ? shifted(photo, down, right, passing.plane) : photo;
+    const planes = input === photo ? unshifted : poolAgain(input, settings, repeats, passing.plane);
+    const [before, now] = [unshifted, planes].map((all) => all.at(-1));
     const problem = now.values.length === 0;
     const effect = problem
       ? null

@@ -103,30 +103,43 @@ function pathsBefore({ kernel_size, stride, padding, dilation }, { first, counts
 }
 
 /**
- * What the stack makes of a square grey picture if all the weights of a kernel are equal.
- * @param {Float64Array} image @param {Layer[]} layers @param {Place[]} table
- * @returns {Float64Array}
+ * A function that gives what a stack makes of a square grey picture if all the weights of a kernel
+ * are equal. It keeps its memory, for new memory would take longer than the arithmetic. The values
+ * hold until the next call.
+ * @returns {(image: Float64Array, layers: Layer[], table: Place[]) => Float64Array}
  */
-export function averaged(image, layers, table) {
-  return layers.reduce((values, layer, l) => {
-    const [size, output] = [table[l].output, table[l + 1].output];
-    const down = averagedDown(values, size, size, output, layer);
-    return averagedDown(down, size, output, output, layer);
-  }, image);
+export function averaging() {
+  const [sums, one, other] = [keptMemory(), keptMemory(), keptMemory()];
+  const layerOf = (values, layer, size, output) => {
+    const down = averagedDown(values, size, size, output, layer, one, sums);
+    return averagedDown(down, size, output, output, layer, other, sums);
+  };
+  return (image, layers, table) =>
+    layers.reduce((values, layer, l) =>
+      layerOf(values, layer, table[l].output, table[l + 1].output), image);
+}
+
+/** A function that gives room for some numbers, again and again the same, with what is in it. */
+function keptMemory() {
+  let memory = new Float64Array(0);
+  return (size) => {
+    if (memory.length < size) memory = new Float64Array(size);
+    return memory.subarray(0, size);
+  };
 }
 
 /** Average down the columns of a picture of `height` by `width`, and turn it on its diagonal. */
-function averagedDown(image, height, width, output, { kernel_size, stride, padding, dilation }) {
-  const result = new Float64Array(width * output);
-  const sums = runningSums(image, width, dilation);
+function averagedDown(image, height, width, output, layer, memory, memoryOfSums) {
+  const { kernel_size, stride, padding, dilation } = layer;
+  const result = memory(width * output);
+  const sums = runningSums(image, width, dilation, memoryOfSums);
   const steps = (distance) => dilation * Math.ceil(Math.max(distance, 0) / dilation);
   for (let r = 0; r < output; r += 1) {
     const top = r * stride - padding;
     const bottom = top + dilation * (kernel_size - 1);
     const first = top + steps(-top); // of the rows that are in the picture
     const last = bottom - steps(bottom - height + 1);
-    if (first > last) continue;
-    const [before, all] = [first * width, (last + dilation) * width];
+    const [before, all] = first > last ? [0, 0] : [first * width, (last + dilation) * width];
     for (let c = 0; c < width; c += 1) {
       result[c * output + r] = (sums[all + c] - sums[before + c]) / kernel_size;
     }
@@ -138,9 +151,9 @@ function averagedDown(image, height, width, output, { kernel_size, stride, paddi
  * Each row, plus the row `dilation` above it, and so on up to the top; above them as many rows of 0
  * as `dilation`. The sum over a kernel of any size is then the difference of two rows.
  */
-function runningSums(image, width, dilation) {
+function runningSums(image, width, dilation, memory) {
   const above = dilation * width;
-  const sums = new Float64Array(above + image.length);
+  const sums = memory(above + image.length).fill(0, 0, above);
   for (let i = 0; i < image.length; i += 1) sums[above + i] = sums[i] + image[i];
   return sums;
 }

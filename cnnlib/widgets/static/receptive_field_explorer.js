@@ -11,9 +11,9 @@ import {
 import { clamp, set } from "./explorer_model.js";
 import { keyPlace } from "./keys.js";
 import { decimal } from "./numbers.js";
-import { decode, grey, paint, rgb } from "./photo.js";
+import { decode, paint, paintGrey, rgb } from "./photo.js";
 import {
-  STACKS, averaged, fieldInterval, fieldTable, halfPadding, heightOf, middleOf, nearestUnit,
+  STACKS, averaging, fieldInterval, fieldTable, halfPadding, heightOf, middleOf, nearestUnit,
   pathsTo, reach, seenUnits, shrunk, sideView,
 } from "./receptive_field.js";
 import STRINGS from "./receptive_field_explorer.json" with { type: "json" };
@@ -60,6 +60,7 @@ class FieldView extends View {
     super(model, STRINGS, STATE);
     this.pointed = null; // the output pixel that a mouse points at
     this.image = null; // the photograph's grey levels, once they are there
+    this.averaged = averaging();
     this.#makeHeader();
     this.#makeStage();
     this.#makeReading();
@@ -323,13 +324,14 @@ class FieldView extends View {
     if (inputKey !== this.shrunkBy) {
       const { width, height, values } = this.image;
       this.small = shrunk(values, width, height, inputSize);
-      paintGrey(this.input.canvas, this.small, inputSize);
+      paintGrey(this.input.canvas, inputSize, inputSize, this.small);
     }
     this.shrunkBy = inputKey;
     const key = JSON.stringify([inputKey, layers]);
     if (key === this.painted || problem) return;
     this.painted = key;
-    paintGrey(this.output.canvas, averaged(this.small, layers, table), place.output);
+    const { output } = place;
+    paintGrey(this.output.canvas, output, output, this.averaged(this.small, layers, table));
   }
 
   async #load(url) {
@@ -496,11 +498,6 @@ function lay({ style }, [row, column], size, whole) {
   const percent = (part) => `${(100 * part) / whole}%`;
   Object.assign(style, { top: percent(row), left: percent(column) });
   Object.assign(style, { width: percent(size), height: percent(size) });
-}
-
-/** Paint a square of grey levels. */
-function paintGrey(canvas, values, size) {
-  paint(canvas, size, size, (i) => grey(Math.round(values[i])));
 }
 
 /** A list of the whole numbers within limits. */
