@@ -27,6 +27,7 @@ from cnnlib.training import (
     fit,
     load_checkpoint,
     load_weights,
+    loop,
     lr_at,
     pick_device,
     pick_precision,
@@ -271,7 +272,7 @@ class TestTraining:
         assert same_weights(run(disturb=False), run(disturb=True))
 
     def test_epoch_and_seed_are_mixed(self):
-        seeds = {training._epoch_seed(seed, epoch) for seed in range(20) for epoch in range(20)}
+        seeds = {loop._epoch_seed(seed, epoch) for seed in range(20) for epoch in range(20)}
         assert len(seeds) == 400
 
     def test_a_record_prints_as_one_line(self):

@@ -1,0 +1,120 @@
+"""Weights and whole runs in files: whole or not there, and none of them can run code."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from cnnlib.files import write_atomically
+
+CHECKPOINT_VERSION = 1
+
+
+def architecture(model: nn.Module) -> dict[str, list[int]]:
+    """Return the shape of every parameter and buffer by name: what a checkpoint must match."""
+    return {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
+
+
+def fingerprint(model: nn.Module) -> str:
+    """Return a hash of :func:`architecture`, equal where weights can be exchanged."""
+    lines = [f"{name} {shape}" for name, shape in sorted(architecture(model).items())]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def require_same_architecture(expected: dict, found: dict, source: str) -> None:
+    """Compare two results of :func:`architecture`.
+
+    Raises
+    ------
+    ValueError
+        If they differ; the message lists the keys that are missing, extra, or of another shape.
+    """
+    missing = sorted(expected.keys() - found.keys())
+    extra = sorted(found.keys() - expected.keys())
+    shapes = [
+        f"{k} is {found[k]} there and {expected[k]} here"
+        for k in expected
+        if k in found and list(found[k]) != list(expected[k])
+    ]
+    parts = [
+        f"{what}: {', '.join(names[:6])}{' …' if len(names) > 6 else ''}"
+        for what, names in (("missing", missing), ("extra", extra), ("other shapes", shapes))
+        if names
+    ]
+    if parts:
+        raise ValueError(
+            f"{source} belongs to another architecture ({'; '.join(parts)}). "
+            "Create the model that it was saved from, with the same number of classes."
+        )
+
+
+def save_weights(path: str | Path, model: nn.Module, facts: dict[str, str]) -> None:
+    """Write the weights alone, as safetensors, with ``facts`` that their user will need.
+
+    Parameters
+    ----------
+    facts
+        Strings such as the architecture's name, the class names and the normalisation.
+    """
+    from safetensors.torch import save
+
+    state = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
+    payload = save(state, metadata=facts)
+    write_atomically(path, lambda file: file.write(payload))
+
+
+def load_weights(path: str | Path, model: nn.Module) -> dict[str, str]:
+    """Read weights that :func:`save_weights` wrote into ``model``, and return their facts.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing, damaged, or of another architecture; the model is left as it was.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not Path(path).exists():
+        raise ValueError(f"There are no weights at {path}.")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            facts = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"{path} is damaged or holds no weights ({error}).") from None
+    found = {name: list(tensor.shape) for name, tensor in state.items()}
+    require_same_architecture(architecture(model), found, f"The file {path}")
+    model.load_state_dict(state)
+    return facts
+
+
+def load_checkpoint(path: str | Path) -> dict:
+    """Read a checkpoint that :func:`train` wrote; only tensors and plain values are admitted.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, is no checkpoint of ours, or is of another version.
+    """
+    if not Path(path).exists():
+        raise ValueError(f"There is no checkpoint at {path}.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if (member := archive.testzip()) is not None:  # torch itself checks no checksum
+                raise ValueError(f"{member} is not what was written")
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        version = state["cnnlib_checkpoint"]
+    except Exception as error:  # torch raises half a dozen kinds for a damaged file
+        raise ValueError(
+            f"{path} is damaged or is no checkpoint of a training run ({type(error).__name__}). "
+            "Delete it to begin anew."
+        ) from error
+    if version != CHECKPOINT_VERSION:
+        raise ValueError(
+            f"{path} is a checkpoint of version {version}; this cnnlib reads version "
+            f"{CHECKPOINT_VERSION}. Delete it to begin anew, or use the cnnlib that wrote it."
+        )
+    return state

@@ -1,0 +1,80 @@
+"""Measure a model on held-out pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from .settings import autocast, pick_device, pick_precision
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The result of :func:`evaluate`: ``correct`` of ``n`` pictures, and the mean ``loss``."""
+
+    n: int
+    correct: int
+    loss: float
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the pictures that were named correctly, in [0, 1]."""
+        return self.correct / self.n
+
+
+@torch.no_grad()
+def evaluate(
+    model: nn.Module, batches: Iterable, *, device: str = "auto", precision: str = "auto"
+) -> Evaluation:
+    """Measure the model on held-out pictures, in ``eval()`` mode, and leave its mode as it was.
+
+    Returns
+    -------
+    Evaluation
+        The loss is the plain cross-entropy, whatever the training used.
+
+    Raises
+    ------
+    ValueError
+        If ``batches`` holds no picture.
+    """
+    loss_sum, correct, n = 0.0, 0, 0
+    for logits, labels in _predictions(model, batches, device, precision):
+        # Sums stay on the device: reading each one would make a GPU wait for Python.
+        loss_sum = loss_sum + F.cross_entropy(logits, labels, reduction="sum")
+        correct = correct + (logits.argmax(1) == labels).sum()
+        n += len(labels)
+    if n == 0:
+        raise ValueError("There is no picture to evaluate on: the batches are empty.")
+    return Evaluation(n=n, correct=int(correct), loss=float(loss_sum) / n)
+
+
+@torch.no_grad()
+def collect_logits(
+    model: nn.Module, batches: Iterable, *, device: str = "auto", precision: str = "auto"
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return logits ``(N, classes)`` and labels ``(N,)`` of all pictures, on the CPU, in fp32."""
+    pairs = list(_predictions(model, batches, device, precision))
+    if not pairs:
+        raise ValueError("There is no picture to predict on: the batches are empty.")
+    logits, labels = zip(*pairs, strict=True)
+    return torch.cat(logits).cpu(), torch.cat(labels).cpu()
+
+
+def _predictions(model, batches, device, precision):
+    """Yield fp32 logits and labels of each batch, in ``eval()`` mode."""
+    device = pick_device(device)
+    precision = pick_precision(precision, device)
+    was_training = model.training
+    model.to(device).eval()
+    try:
+        for images, labels in batches:
+            with autocast(device, precision):
+                logits = model(images.to(device))
+            yield logits.float(), labels.to(device)
+    finally:
+        model.train(was_training)

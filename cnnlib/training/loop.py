@@ -1,0 +1,320 @@
+"""The loop: one step after the other, one record an epoch, one checkpoint after each."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from cnnlib.files import write_atomically
+
+from .checkpoints import (
+    CHECKPOINT_VERSION,
+    architecture,
+    load_checkpoint,
+    require_same_architecture,
+)
+from .evaluation import evaluate
+from .settings import TrainConfig, autocast, lr_at, pick_device, pick_precision
+
+# A GPU runs ahead of Python; asking it for a number stops it. Losses are looked at this often.
+_STEPS_BETWEEN_CHECKS = 50
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What one epoch did; losses and accuracies are means over pictures, each counted once.
+
+    ``train_loss`` and ``train_accuracy`` are measured while the weights move, on augmented
+    pictures, so they lag behind what the final weights of the epoch would give. ``lr`` is the rate
+    of the epoch's last step; ``seconds`` covers training, not validation.
+    """
+
+    epoch: int
+    steps: int
+    lr: float
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float | None
+    validation_accuracy: float | None
+    seconds: float
+    images_per_second: float
+
+    def __str__(self):
+        text = f"epoch {self.epoch:3d}  train {self.train_accuracy:6.1%} loss {self.train_loss:.3f}"
+        if self.validation_accuracy is not None:
+            text += f"  validation {self.validation_accuracy:6.1%} loss {self.validation_loss:.3f}"
+        return text
+
+
+class NonFiniteLossError(RuntimeError):
+    """The loss became infinite or not a number; the message says where and what to try."""
+
+
+def train(
+    model: nn.Module,
+    batches: Iterable,
+    validation: Iterable | None = None,
+    config: TrainConfig | None = None,
+    *,
+    checkpoint: str | Path | None = None,
+) -> Iterator[EpochRecord]:
+    """Train ``model`` in place, yielding an :class:`EpochRecord` after each epoch.
+
+    The arguments are checked at once; the training happens as the records are asked for.
+
+    Parameters
+    ----------
+    model
+        Maps pictures ``(N, C, H, W)`` to logits ``(N, classes)``.
+    batches
+        Yields ``(images, labels)``, and has a length. If it has ``set_epoch``, that is called
+        before each epoch, so that the order and the augmentation follow from the epoch's number.
+    validation
+        The same for held-out pictures, or None.
+    config
+        What to do; the default is ``TrainConfig()``.
+    checkpoint
+        A file that holds the run after every epoch. If it is there already, the run goes on from
+        it: the finished epochs are yielded from its history, and only the others are trained.
+
+    Yields
+    ------
+    EpochRecord
+        One an epoch, after its checkpoint is safely on the disk.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to train on, or the checkpoint is damaged, or belongs to another
+        architecture, configuration or data set.
+    NonFiniteLossError
+        If the loss becomes infinite or not a number. The last checkpoint stays as it was.
+    MemoryError
+        If a batch does not fit into the memory, with a batch size to try.
+    """
+    config = config or TrainConfig()
+    run = _Run(model, batches, config, Path(checkpoint) if checkpoint else None)
+    run.restore()
+    return run.epochs(batches, validation)
+
+
+def fit(
+    model: nn.Module,
+    batches: Iterable,
+    validation: Iterable | None = None,
+    config: TrainConfig | None = None,
+    *,
+    checkpoint: str | Path | None = None,
+) -> list[EpochRecord]:
+    """Train as :func:`train` does, with a progress bar on a terminal, and return all records."""
+    from tqdm import tqdm
+
+    config = config or TrainConfig()
+    records = train(model, batches, validation, config, checkpoint=checkpoint)
+    # disable=None: a bar on a terminal, silence in a log file or a notebook's stored output.
+    return list(tqdm(records, total=config.epochs, unit="epoch", disable=None))
+
+
+class _Run:
+    """One training run: the model and all that has to survive with it."""
+
+    def __init__(self, model, batches, config, checkpoint):
+        self.config, self.checkpoint = config, checkpoint
+        self.steps = len(batches)
+        if self.steps == 0:
+            raise ValueError(
+                "There is nothing to train on: an epoch has no step. Use more pictures, or a "
+                "smaller batch size."
+            )
+        self.device = pick_device(config.device)
+        self.precision = pick_precision(config.precision, self.device)
+        self.layout = torch.channels_last if config.channels_last else torch.contiguous_format
+        self.model = model.to(self.device, memory_format=self.layout)
+        if config.compile:
+            self.model.compile()  # in place: the names of the parameters stay clean
+        self.optimizer = _optimizer(model, config)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
+        self.history = []
+
+    def epochs(self, batches, validation):
+        """Yield the epochs that are done, then train the others."""
+        yield from list(self.history)
+        for epoch in range(len(self.history) + 1, self.config.epochs + 1):
+            record = self.epoch(epoch, batches, validation)
+            self.history.append(record)
+            self.save()
+            yield record
+
+    def epoch(self, epoch, batches, validation):
+        """Train for one epoch and measure it."""
+        torch.manual_seed(_epoch_seed(self.config.seed, epoch))
+        if hasattr(batches, "set_epoch"):
+            batches.set_epoch(epoch)
+        self.model.train()
+        started = time.perf_counter()
+        n, loss, accuracy, lr = self._steps(epoch, batches)
+        seconds = time.perf_counter() - started
+        held_out = validation is not None and evaluate(
+            self.model, validation, device=str(self.device), precision=self.precision
+        )
+        return EpochRecord(
+            epoch=epoch,
+            steps=self.steps,
+            lr=lr,
+            train_loss=loss,
+            train_accuracy=accuracy,
+            validation_loss=held_out.loss if held_out else None,
+            validation_accuracy=held_out.accuracy if held_out else None,
+            seconds=seconds,
+            images_per_second=n / seconds,
+        )
+
+    def _steps(self, epoch, batches):
+        """Take every step of the epoch; return n, mean loss, accuracy and the last step's lr."""
+        first = (epoch - 1) * self.steps
+        total = self.config.epochs * self.steps
+        losses = torch.zeros(self.steps, device=self.device)
+        sizes = torch.zeros(self.steps)
+        correct = torch.zeros((), dtype=torch.long, device=self.device)
+        checked = 0
+        for i, (images, labels) in enumerate(batches):
+            lr = lr_at(first + i, total, self.config)
+            images = images.to(self.device, memory_format=self.layout)
+            labels = labels.to(self.device)
+            logits, loss = self._forward_backward(images, labels, check_labels=epoch == 1)
+            self._update(lr)
+            losses[i] = loss
+            correct += (logits.argmax(1) == labels).sum()
+            sizes[i] = len(labels)
+            if i + 1 - checked == _STEPS_BETWEEN_CHECKS or i + 1 == self.steps:
+                self._require_finite(losses[checked : i + 1], first + checked, total)
+                checked = i + 1
+        n = int(sizes.sum())
+        return n, float(losses.cpu() @ sizes) / n, int(correct) / n, lr
+
+    def _forward_backward(self, images, labels, check_labels):
+        """Compute logits, loss and gradients of one batch."""
+        try:
+            with autocast(self.device, self.precision):
+                logits = self.model(images).float()
+            if check_labels:  # once over the data: a GPU's own message would be unreadable
+                _require_labels(labels, logits.shape[1])
+            loss = F.cross_entropy(logits, labels, label_smoothing=self.config.label_smoothing)
+            self.optimizer.zero_grad(set_to_none=True)
+            self.scaler.scale(loss).backward()
+        except RuntimeError as error:
+            if not _is_out_of_memory(error):
+                raise
+            raise MemoryError(
+                f"A batch of {len(labels)} pictures does not fit into the memory of this device. "
+                f"Try a batch size of {max(1, len(labels) // 2)}, and halve the learning rate too."
+            ) from error
+        return logits.detach(), loss.detach()
+
+    def _update(self, lr):
+        """Move the weights by one step of the optimiser."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        if self.config.grad_clip is not None:
+            self.scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.config.grad_clip)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+
+    def _require_finite(self, losses, first, total):
+        bad = (~torch.isfinite(losses)).nonzero()
+        if len(bad) == 0:
+            return
+        step = first + int(bad[0])
+        lr = lr_at(step, total, self.config)
+        raise NonFiniteLossError(
+            f"The loss is {float(losses[bad[0]])} at step {step} of {total} (epoch "
+            f"{step // self.steps + 1}, learning rate {lr:.3g}). Try a learning rate ten times "
+            "smaller, grad_clip=1.0, or precision='fp32', and look at the pictures of that batch."
+        )
+
+    def save(self):
+        """Write the whole run to the checkpoint, whole or not at all."""
+        if self.checkpoint is None:
+            return
+        state = {
+            "cnnlib_checkpoint": CHECKPOINT_VERSION,
+            "config": asdict(self.config),
+            "steps": self.steps,
+            "history": [asdict(record) for record in self.history],
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+        }
+        write_atomically(self.checkpoint, lambda file: torch.save(state, file))
+
+    def restore(self):
+        """Go on from the checkpoint if there is one, and write the first one if not."""
+        if self.checkpoint is None:
+            return
+        if not self.checkpoint.exists():
+            self.save()
+            return
+        state = load_checkpoint(self.checkpoint)
+        require_same_architecture(
+            architecture(self.model),
+            {name: list(tensor.shape) for name, tensor in state["model"].items()},
+            f"The checkpoint {self.checkpoint}",
+        )
+        self._require_same_run(state)
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.history = [EpochRecord(**record) for record in state["history"]]
+
+    def _require_same_run(self, state):
+        now = {**asdict(self.config), "steps": self.steps}
+        then = {**state["config"], "steps": state["steps"]}
+        changed = [f"{k} was {then.get(k)!r}, is {now[k]!r}" for k in now if then.get(k) != now[k]]
+        if changed:
+            raise ValueError(
+                f"The checkpoint {self.checkpoint} is of another run ({'; '.join(changed)}). "
+                "Delete it to begin anew, or use the settings that it began with."
+            )
+
+
+def _optimizer(model, config):
+    """Build the optimiser; kernels and matrices decay, biases and norms do not."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    if not parameters:
+        raise ValueError("No parameter of the model can be trained: all of them are frozen.")
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    if config.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=config.lr)
+    nesterov = config.nesterov and config.momentum > 0
+    return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=nesterov)
+
+
+def _epoch_seed(seed, epoch):
+    """Mix the two, so that epoch 2 of seed 0 is not epoch 1 of seed 1."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {epoch}".encode()).digest()[:7], "big")
+
+
+def _require_labels(labels, classes):
+    outside = labels[(labels < 0) | (labels >= classes)]
+    if len(outside):
+        raise ValueError(
+            f"A label is {int(outside[0])}, but the model tells {classes} classes apart, numbered "
+            f"0 to {classes - 1}. Create the model with the data's number of classes."
+        )
+
+
+def _is_out_of_memory(error):
+    message = str(error).lower()
+    return "out of memory" in message or "can't allocate memory" in message

@@ -1,0 +1,200 @@
+"""What a run does: the configuration, the schedules, the device and the precision."""
+
+from __future__ import annotations
+
+import math
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import torch
+
+SCHEDULES = ("constant", "step", "cosine", "one_cycle")
+OPTIMIZERS = ("sgd", "adamw")
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What a training run does, apart from the model and the data.
+
+    Parameters
+    ----------
+    epochs
+        Passes over the training set.
+    lr
+        The peak learning rate.
+    schedule
+        How the learning rate moves over the run, see :func:`lr_at`.
+    warmup
+        Share of the run, in [0, 1), over which ``one_cycle`` and ``cosine`` rise to the peak.
+    optimizer
+        ``"sgd"`` (with ``momentum``, Nesterov's if ``nesterov``) or ``"adamw"``.
+    weight_decay
+        Applied to kernels and matrices only, not to biases and norms.
+    label_smoothing
+        Probability mass that the target gives to all classes alike [1]_.
+    grad_clip
+        Largest allowed norm of the gradient, or None.
+    device
+        ``"auto"`` takes CUDA, then MPS, then the CPU.
+    precision
+        ``"fp32"``, ``"bf16"``, ``"fp16"`` or ``"auto"``: see :func:`pick_precision`.
+    channels_last
+        Keep pictures and kernels with the channel as the fastest index: the same numbers, and
+        what the fast convolution routines want.
+    compile
+        Compile the model with ``torch.compile``: slow to begin, faster from then on.
+    seed
+        Seeds dropout and whatever else draws from torch's generator, anew in each epoch.
+
+    References
+    ----------
+    .. [1] C. Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", 2016.
+    """
+
+    epochs: int = 10
+    lr: float = 0.1
+    schedule: str = "one_cycle"
+    warmup: float = 0.2
+    optimizer: str = "sgd"
+    momentum: float = 0.9
+    nesterov: bool = True
+    weight_decay: float = 5e-4
+    label_smoothing: float = 0.0
+    grad_clip: float | None = None
+    device: str = "auto"
+    precision: str = "auto"
+    channels_last: bool = True
+    compile: bool = False
+    seed: int = 0
+
+    def __post_init__(self):
+        _require(_is_int(self.epochs) and self.epochs >= 1, "epochs", self.epochs, "1 or more")
+        _require(_is_number(self.lr) and self.lr > 0, "lr", self.lr, "a positive number")
+        _require(self.schedule in SCHEDULES, "schedule", self.schedule, " or ".join(SCHEDULES))
+        _require(self.optimizer in OPTIMIZERS, "optimizer", self.optimizer, " or ".join(OPTIMIZERS))
+        _require(0 <= self.warmup < 1, "warmup", self.warmup, "a share of the run in [0, 1)")
+        _require(0 <= self.momentum < 1, "momentum", self.momentum, "in [0, 1)")
+        _require(self.weight_decay >= 0, "weight_decay", self.weight_decay, "0 or more")
+        _require(
+            0 <= self.label_smoothing < 1, "label_smoothing", self.label_smoothing, "in [0, 1)"
+        )
+        _require(
+            self.grad_clip is None or self.grad_clip > 0,
+            "grad_clip",
+            self.grad_clip,
+            "a positive norm, or None for no clipping",
+        )
+        _require(
+            self.precision in ("auto", *PRECISIONS),
+            "precision",
+            self.precision,
+            " or ".join(("auto", *PRECISIONS)),
+        )
+
+
+def pick_device(device: str = "auto") -> torch.device:
+    """Return the device that ``"auto"`` or a name such as ``"cuda:1"`` stands for.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or this machine has no such device.
+    """
+    if device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        picked = torch.device(device)
+        torch.empty(0, device=picked)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(
+            f"device {device!r} cannot be used here ({error}); "
+            "try 'auto', which takes the fastest one that this machine has."
+        ) from None
+    return picked
+
+
+def pick_precision(precision: str, device: torch.device) -> str:
+    """Return ``"fp32"``, ``"bf16"`` or ``"fp16"`` for ``precision`` on ``device``.
+
+    ``"auto"`` takes bf16 where the hardware computes in it (CUDA capability 8.0 and up, CPUs with
+    avx512_bf16 or amx), fp16 with a gradient scaler on older GPUs, and fp32 elsewhere.
+
+    Raises
+    ------
+    ValueError
+        If fp16 is asked for on a device that has no fast fp16.
+    """
+    if precision == "auto":
+        if device.type == "cuda":
+            return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"
+        return "bf16" if device.type == "cpu" and _cpu_computes_bf16() else "fp32"
+    _require(precision in PRECISIONS, "precision", precision, " or ".join(("auto", *PRECISIONS)))
+    return precision
+
+
+def lr_at(step: int, total_steps: int, config: TrainConfig) -> float:
+    """Return the learning rate of one step: a pure function, so one can plot it and resume it.
+
+    Parameters
+    ----------
+    step
+        Number of the step, from 0.
+    total_steps
+        Steps in the whole run.
+    config
+        Its ``schedule`` is one of
+
+        - ``"constant"``: the peak throughout;
+        - ``"step"``: the peak, a tenth of it from half of the run, a hundredth from three quarters,
+          as in He et al. 2016, section 4.2;
+        - ``"cosine"``: a straight rise over the warm-up, then half a cosine wave to zero [1]_;
+        - ``"one_cycle"``: a straight rise over the warm-up, then a straight fall to zero [2]_.
+
+    References
+    ----------
+    .. [1] I. Loshchilov and F. Hutter, "SGDR", 2017.
+    .. [2] L. N. Smith and N. Topin, "Super-Convergence", 2019.
+    """
+    _require(0 <= step < total_steps, "step", step, f"in 0..{total_steps - 1}")
+    done = step / total_steps
+    if config.schedule == "constant":
+        return config.lr
+    if config.schedule == "step":
+        return config.lr * (1.0 if done < 0.5 else 0.1 if done < 0.75 else 0.01)
+    warmup_steps = config.warmup * total_steps
+    if step + 1 <= warmup_steps:
+        return config.lr * (step + 1) / warmup_steps
+    left = (total_steps - step) / (total_steps - warmup_steps)
+    left = min(left, 1.0)
+    if config.schedule == "cosine":
+        return config.lr * 0.5 * (1 - math.cos(math.pi * left))
+    return config.lr * left
+
+
+def autocast(device: torch.device, precision: str):
+    """Return the context in which a model computes in ``precision``."""
+    if precision == "fp32":
+        return nullcontext()
+    return torch.autocast(device.type, PRECISIONS[precision])
+
+
+def _cpu_computes_bf16():
+    # Older torch cannot tell; then fp32 is the safe answer.
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def _is_int(value):
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value):
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _require(holds, name, value, wanted):
+    if not holds:
+        raise ValueError(f"{name} is {value!r}; it must be {wanted}.")
