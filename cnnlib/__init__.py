@@ -18,6 +18,8 @@ _HOME = {
     "train": "training",
     "fit": "training",
     "evaluate": "training",
+    "load_model": "prediction",
+    "predict": "prediction",
     "glue": "records",
 }
 

@@ -342,6 +342,8 @@ MAY_IMPORT = {
     "records": {"files"},
     "data": {"files"},
     "training": {"files"},
+    "transfer": {"models", "prediction"},
+    "prediction": {"data", "models", "training"},
     "scratch": {"arithmetic"},
     "models": {"arithmetic"},
     "fields": set(),

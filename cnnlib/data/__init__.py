@@ -11,7 +11,7 @@ from .batches import DeviceBatches
 from .cifar import CIFAR10_CLASSES, cifar10
 from .drawn import stand_in
 from .imageset import ImageSet, cat, channel_statistics, digits, split
-from .pictures import image_folder
+from .pictures import image_folder, open_picture
 
 __all__ = [
     "CIFAR10_CLASSES",
@@ -22,6 +22,7 @@ __all__ = [
     "cifar10",
     "digits",
     "image_folder",
+    "open_picture",
     "split",
     "stand_in",
 ]

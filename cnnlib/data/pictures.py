@@ -112,15 +112,57 @@ def _place(path: Path, name: PurePosixPath) -> tuple[str, str]:
     return above[-1] if above and above[-1] in ("train", "test") else "", label
 
 
-def _decode(content: bytes, size: int | None) -> np.ndarray:
-    """Return a picture as uint8 (3, H, W), upright, within Pillow's limit of pixels."""
+def open_picture(picture: str | Path | Image.Image | np.ndarray) -> Image.Image:
+    """Return a picture in RGB, upright, wherever it comes from.
+
+    Parameters
+    ----------
+    picture : str, Path, PIL.Image.Image or numpy.ndarray
+        A file, or a picture; an array is of uint8, ``(H, W)`` or ``(H, W, 3)``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such file, it cannot be read, it has more pixels than Pillow's limit, or the
+        array is of another kind.
+    """
+    try:
+        if isinstance(picture, np.ndarray):
+            return _of_array(picture).convert("RGB")
+        if isinstance(picture, Image.Image):
+            return _upright(picture)
+        return _opened(Path(picture).expanduser().read_bytes())
+    except Exception as error:  # a damaged picture can fail in any way there is
+        name = picture if isinstance(picture, str | Path) else f"the {type(picture).__name__}"
+        raise ValueError(f"{name} cannot be read as a picture ({error})") from error
+
+
+def _opened(content: bytes) -> Image.Image:
     with Image.open(io.BytesIO(content)) as picture:
-        if picture.width * picture.height > (Image.MAX_IMAGE_PIXELS or float("inf")):
-            raise ValueError(f"{picture.width} x {picture.height} pixels are too many")
-        picture = ImageOps.exif_transpose(picture).convert("RGB")
-        if size is not None:
-            picture = ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
-        return np.array(picture).transpose(2, 0, 1)
+        return _upright(picture)
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """Decode a picture within Pillow's limit of pixels."""
+    if picture.width * picture.height > (Image.MAX_IMAGE_PIXELS or float("inf")):
+        raise ValueError(f"{picture.width} x {picture.height} pixels are too many")
+    return ImageOps.exif_transpose(picture).convert("RGB")
+
+
+def _of_array(pixels: np.ndarray) -> Image.Image:
+    if pixels.dtype != np.uint8 or not (pixels.ndim == 2 or pixels.shape[2:] == (3,)):
+        raise ValueError(
+            f"it is {pixels.dtype} of shape {pixels.shape}; give uint8, (H, W) or (H, W, 3)"
+        )
+    return Image.fromarray(pixels)
+
+
+def _decode(content: bytes, size: int | None) -> np.ndarray:
+    """Return a picture as uint8 (3, H, W)."""
+    picture = _opened(content)
+    if size is not None:
+        picture = ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
+    return np.array(picture).transpose(2, 0, 1)
 
 
 def _check_parts(path: Path, found: dict[str, list]) -> None:

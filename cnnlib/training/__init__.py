@@ -17,6 +17,7 @@ from .checkpoints import (
     fingerprint,
     load_checkpoint,
     load_weights,
+    read_facts,
     require_same_architecture,
     save_weights,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "lr_at",
     "pick_device",
     "pick_precision",
+    "read_facts",
     "require_same_architecture",
     "save_weights",
     "train",

@@ -11,7 +11,7 @@ from torch import nn
 
 from cnnlib.files import write_atomically
 
-CHECKPOINT_VERSION = 1
+CHECKPOINT_VERSION = 2
 
 
 def architecture(model: nn.Module) -> dict[str, list[int]]:
@@ -75,20 +75,41 @@ def load_weights(path: str | Path, model: nn.Module) -> dict[str, str]:
     ValueError
         If the file is missing, damaged, or of another architecture; the model is left as it was.
     """
+    facts, state = _read(path, _tensors)
+    found = {name: list(tensor.shape) for name, tensor in state.items()}
+    require_same_architecture(architecture(model), found, f"The file {path}")
+    model.load_state_dict(state)
+    return facts
+
+
+def read_facts(path: str | Path) -> dict[str, str]:
+    """Read nothing but the facts that :func:`save_weights` wrote.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing or damaged.
+    """
+    facts, _ = _read(path, lambda file: None)
+    return facts
+
+
+def _tensors(file):
+    names = file.keys()
+    return {name: file.get_tensor(name) for name in names}
+
+
+def _read(path, get):
+    """Return a safetensors file's facts, and what `get` takes out of it."""
     from safetensors import SafetensorError, safe_open
 
     if not Path(path).exists():
         raise ValueError(f"There are no weights at {path}.")
     try:
         with safe_open(str(path), framework="pt") as file:
-            facts = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return file.metadata() or {}, get(file)
     except SafetensorError as error:
         raise ValueError(f"{path} is damaged or holds no weights ({error}).") from None
-    found = {name: list(tensor.shape) for name, tensor in state.items()}
-    require_same_architecture(architecture(model), found, f"The file {path}")
-    model.load_state_dict(state)
-    return facts
 
 
 def load_checkpoint(path: str | Path) -> dict:

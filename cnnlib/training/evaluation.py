@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .processes import share, summed
 from .settings import autocast, pick_device, pick_precision
 
 
@@ -32,6 +33,9 @@ def evaluate(
 ) -> Evaluation:
     """Measure the model on held-out pictures, in ``eval()`` mode, and leave its mode as it was.
 
+    Where several processes train together, all of them call this: each takes its share of every
+    batch, and the sums are of all.
+
     Returns
     -------
     Evaluation
@@ -42,15 +46,18 @@ def evaluate(
     ValueError
         If ``batches`` holds no picture.
     """
-    loss_sum, correct, n = 0.0, 0, 0
-    for logits, labels in _predictions(model, batches, device, precision):
-        # Sums stay on the device: reading each one would make a GPU wait for Python.
-        loss_sum = loss_sum + F.cross_entropy(logits, labels, reduction="sum")
-        correct = correct + (logits.argmax(1) == labels).sum()
-        n += len(labels)
+    # Sums stay on the device: reading each one would make a GPU wait for Python.
+    loss_sum = torch.zeros((), device=pick_device(device))
+    counts = torch.zeros(2, dtype=torch.long, device=loss_sum.device)  # all, correct
+    shares = ((share(images), share(labels)) for images, labels in batches)
+    for logits, labels in _predictions(model, shares, device, precision):
+        loss_sum += F.cross_entropy(logits, labels, reduction="sum")
+        counts[0] += len(labels)
+        counts[1] += (logits.argmax(1) == labels).sum()
+    n, correct = summed(counts).tolist()
     if n == 0:
         raise ValueError("There is no picture to evaluate on: the batches are empty.")
-    return Evaluation(n=n, correct=int(correct), loss=float(loss_sum) / n)
+    return Evaluation(n=n, correct=correct, loss=float(summed(loss_sum)) / n)
 
 
 @torch.no_grad()
@@ -73,6 +80,8 @@ def _predictions(model, batches, device, precision):
     model.to(device).eval()
     try:
         for images, labels in batches:
+            if len(labels) == 0:  # a small batch, of which this process has no share
+                continue
             with autocast(device, precision):
                 logits = model(images.to(device))
             yield logits.float(), labels.to(device)

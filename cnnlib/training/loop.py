@@ -14,6 +14,8 @@ from torch import nn
 
 from cnnlib.files import write_atomically
 
+from . import processes
+from .averaging import MovingAverage
 from .checkpoints import (
     CHECKPOINT_VERSION,
     architecture,
@@ -64,6 +66,7 @@ def train(
     config: TrainConfig | None = None,
     *,
     checkpoint: str | Path | None = None,
+    param_groups: list[dict] | None = None,
 ) -> Iterator[EpochRecord]:
     """Train ``model`` in place, yielding an :class:`EpochRecord` after each epoch.
 
@@ -83,11 +86,16 @@ def train(
     checkpoint
         A file that holds the run after every epoch. If it is there already, the run goes on from
         it: the finished epochs are yielded from its history, and only the others are trained.
+    param_groups
+        Parts of the model that learn at rates of their own, as
+        :func:`cnnlib.transfer.param_groups` gives them: ``{"params": [...], "lr": peak}``. The
+        schedule moves all of them alike. Without it everything learns at ``config.lr``.
 
     Yields
     ------
     EpochRecord
-        One an epoch, after its checkpoint is safely on the disk.
+        One an epoch, after its checkpoint is safely on the disk. With ``config.ema`` the model
+        holds the average of its weights now, and goes on from the weights themselves.
 
     Raises
     ------
@@ -100,7 +108,7 @@ def train(
         If a batch does not fit into the memory, with a batch size to try.
     """
     config = config or TrainConfig()
-    run = _Run(model, batches, config, Path(checkpoint) if checkpoint else None)
+    run = _Run(model, batches, config, Path(checkpoint) if checkpoint else None, param_groups)
     run.restore()
     return run.epochs(batches, validation)
 
@@ -112,12 +120,14 @@ def fit(
     config: TrainConfig | None = None,
     *,
     checkpoint: str | Path | None = None,
+    param_groups: list[dict] | None = None,
 ) -> list[EpochRecord]:
     """Train as :func:`train` does, with a progress bar on a terminal, and return all records."""
     from tqdm import tqdm
 
     config = config or TrainConfig()
-    records = train(model, batches, validation, config, checkpoint=checkpoint)
+    options = {"checkpoint": checkpoint, "param_groups": param_groups}
+    records = train(model, batches, validation, config, **options)
     # disable=None: a bar on a terminal, silence in a log file or a notebook's stored output.
     return list(tqdm(records, total=config.epochs, unit="epoch", disable=None))
 
@@ -125,7 +135,7 @@ def fit(
 class _Run:
     """One training run: the model and all that has to survive with it."""
 
-    def __init__(self, model, batches, config, checkpoint):
+    def __init__(self, model, batches, config, checkpoint, param_groups):
         self.config, self.checkpoint = config, checkpoint
         self.steps = len(batches)
         if self.steps == 0:
@@ -137,9 +147,13 @@ class _Run:
         self.precision = pick_precision(config.precision, self.device)
         self.layout = torch.channels_last if config.channels_last else torch.contiguous_format
         self.model = model.to(self.device, memory_format=self.layout)
+        if config.sync_batch_norm and processes.count() > 1:
+            self.model = processes.with_common_norms(self.model, self.device)
+        self.optimizer = _optimizer(self.model, config, param_groups)
+        self.average = MovingAverage(self.model, config.ema) if config.ema else None
         if config.compile:
             self.model.compile()  # in place: the names of the parameters stay clean
-        self.optimizer = _optimizer(model, config)
+        self.network = processes.side_by_side(self.model, self.device)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
         self.history = []
 
@@ -154,13 +168,19 @@ class _Run:
 
     def epoch(self, epoch, batches, validation):
         """Train for one epoch and measure it."""
-        torch.manual_seed(_epoch_seed(self.config.seed, epoch))
+        torch.manual_seed(_epoch_seed(self.config.seed, epoch, processes.rank()))
         if hasattr(batches, "set_epoch"):
             batches.set_epoch(epoch)
-        self.model.train()
+        if self.average:
+            self.average.hide()
+        _learn(self.network)
         started = time.perf_counter()
         n, loss, accuracy, lr = self._steps(epoch, batches)
         seconds = time.perf_counter() - started
+        processes.take_first_buffers(self.model)
+        if self.average:
+            self.average.show()
+            processes.take_first_buffers(self.model)
         held_out = validation is not None and evaluate(
             self.model, validation, device=str(self.device), precision=self.precision
         )
@@ -186,29 +206,33 @@ class _Run:
         checked = 0
         for i, (images, labels) in enumerate(batches):
             lr = lr_at(first + i, total, self.config)
-            images = images.to(self.device, memory_format=self.layout)
-            labels = labels.to(self.device)
-            logits, loss = self._forward_backward(images, labels, check_labels=epoch == 1)
-            self._update(lr)
-            losses[i] = loss
-            correct += (logits.argmax(1) == labels).sum()
             sizes[i] = len(labels)
+            _require_shares(len(labels))
+            images = processes.share(images).to(self.device, memory_format=self.layout)
+            labels = processes.share(labels).to(self.device)
+            part = len(labels) / int(sizes[i])  # of the batch: the loss is a mean over all of it
+            logits, loss = self._forward_backward(images, labels, part, check_labels=epoch == 1)
+            self._update(lr)
+            losses[i] = loss * part
+            correct += (logits.argmax(1) == labels).sum()
             if i + 1 - checked == _STEPS_BETWEEN_CHECKS or i + 1 == self.steps:
+                losses[checked : i + 1] = processes.summed(losses[checked : i + 1])
                 self._require_finite(losses[checked : i + 1], first + checked, total)
                 checked = i + 1
         n = int(sizes.sum())
-        return n, float(losses.cpu() @ sizes) / n, int(correct) / n, lr
+        return n, float(losses.cpu() @ sizes) / n, int(processes.summed(correct)) / n, lr
 
-    def _forward_backward(self, images, labels, check_labels):
-        """Compute logits, loss and gradients of one batch."""
+    def _forward_backward(self, images, labels, part, check_labels):
+        """Compute logits, loss and gradients of a batch, or of this process's part of it."""
         try:
             with autocast(self.device, self.precision):
-                logits = self.model(images).float()
+                logits = self.network(images).float()
             if check_labels:  # once over the data: a GPU's own message would be unreadable
                 _require_labels(labels, logits.shape[1])
             loss = F.cross_entropy(logits, labels, label_smoothing=self.config.label_smoothing)
             self.optimizer.zero_grad(set_to_none=True)
-            self.scaler.scale(loss).backward()
+            # The gradients of the processes are averaged, and are to be summed.
+            self.scaler.scale(loss * (part * processes.count())).backward()
         except RuntimeError as error:
             if not _is_out_of_memory(error):
                 raise
@@ -221,12 +245,14 @@ class _Run:
     def _update(self, lr):
         """Move the weights by one step of the optimiser."""
         for group in self.optimizer.param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * (group["peak"] / self.config.lr)
         if self.config.grad_clip is not None:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.model.parameters(), self.config.grad_clip)
         self.scaler.step(self.optimizer)
         self.scaler.update()
+        if self.average:
+            self.average.update()
 
     def _require_finite(self, losses, first, total):
         bad = (~torch.isfinite(losses)).nonzero()
@@ -242,7 +268,7 @@ class _Run:
 
     def save(self):
         """Write the whole run to the checkpoint, whole or not at all."""
-        if self.checkpoint is None:
+        if self.checkpoint is None or not processes.is_first():
             return
         state = {
             "cnnlib_checkpoint": CHECKPOINT_VERSION,
@@ -252,6 +278,8 @@ class _Run:
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
+            "average": self.average.state_dict() if self.average else None,
+            "card": self.model.card.facts() if hasattr(self.model, "card") else {},
         }
         write_atomically(self.checkpoint, lambda file: torch.save(state, file))
 
@@ -259,10 +287,9 @@ class _Run:
         """Go on from the checkpoint if there is one, and write the first one if not."""
         if self.checkpoint is None:
             return
-        if not self.checkpoint.exists():
-            self.save()
+        state = processes.from_first(self._found)
+        if state is None:
             return
-        state = load_checkpoint(self.checkpoint)
         require_same_architecture(
             architecture(self.model),
             {name: list(tensor.shape) for name, tensor in state["model"].items()},
@@ -272,11 +299,20 @@ class _Run:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
+        if self.average:
+            self.average.load_state_dict(state["average"])
         self.history = [EpochRecord(**record) for record in state["history"]]
 
+    def _found(self):
+        """Return what the checkpoint holds; where there is none, write the first one."""
+        if self.checkpoint.exists():
+            return load_checkpoint(self.checkpoint)
+        self.save()
+        return None
+
     def _require_same_run(self, state):
-        now = {**asdict(self.config), "steps": self.steps}
-        then = {**state["config"], "steps": state["steps"]}
+        now = {**asdict(self.config), "steps": self.steps, "rates": _peaks(self.optimizer)}
+        then = {**state["config"], "steps": state["steps"], "rates": _peaks(state["optimizer"])}
         changed = [f"{k} was {then.get(k)!r}, is {now[k]!r}" for k in now if then.get(k) != now[k]]
         if changed:
             raise ValueError(
@@ -285,25 +321,71 @@ class _Run:
             )
 
 
-def _optimizer(model, config):
+def _learn(model):
+    """Put the model into training mode, but for a BatchNorm whose weights are frozen.
+
+    It goes on with the mean and variance that it has: its weights were learned for them.
+    """
+    model.train()
+    for module in model.modules():
+        weights = list(module.parameters(recurse=False))
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and weights:
+            module.train(any(weight.requires_grad for weight in weights))
+
+
+def _optimizer(model, config, param_groups):
     """Build the optimiser; kernels and matrices decay, biases and norms do not."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
+    parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     if not parameters:
         raise ValueError("No parameter of the model can be trained: all of them are frozen.")
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    groups = [group for group in groups if group["params"]]
+    whole = [{"params": list(parameters.values()), "lr": config.lr}]
+    groups = []
+    for group in param_groups or whole:
+        learning = [p for p in group["params"] if p.requires_grad]
+        kernels, others = [p for p in learning if p.ndim > 1], [p for p in learning if p.ndim <= 1]
+        for members, decay in ((kernels, config.weight_decay), (others, 0.0)):
+            if members:
+                rates = {"lr": group["lr"], "peak": group["lr"]}
+                groups.append({"params": members, "weight_decay": decay, **rates})
+    _require_all(parameters, groups)
     if config.optimizer == "adamw":
         return torch.optim.AdamW(groups, lr=config.lr)
     nesterov = config.nesterov and config.momentum > 0
     return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=nesterov)
 
 
-def _epoch_seed(seed, epoch):
-    """Mix the two, so that epoch 2 of seed 0 is not epoch 1 of seed 1."""
-    return int.from_bytes(hashlib.sha256(f"{seed} {epoch}".encode()).digest()[:7], "big")
+def _require_all(parameters, groups):
+    """Refuse groups that leave a parameter out, or that are another model's."""
+    grouped = {id(p) for group in groups for p in group["params"]}
+    left_out = [name for name, p in parameters.items() if id(p) not in grouped]
+    if left_out:
+        raise ValueError(
+            f"param_groups leaves {left_out[0]} out ({len(left_out)} in all), which is not frozen. "
+            "Put it into a group, or freeze it."
+        )
+    if len(grouped) > len(parameters):
+        raise ValueError("param_groups holds parameters that are not this model's.")
+
+
+def _peaks(optimizer):
+    """Return the peak rate of each group of an optimiser, or of its state."""
+    groups = optimizer["param_groups"] if isinstance(optimizer, dict) else optimizer.param_groups
+    return [group["peak"] for group in groups]
+
+
+def _require_shares(pictures):
+    """Refuse a batch of fewer pictures than there are processes."""
+    if pictures < processes.count():
+        raise ValueError(
+            f"A batch of {pictures} cannot be shared by {processes.count()} processes. Leave a "
+            "smaller last batch out with drop_last=True, or use fewer processes."
+        )
+
+
+def _epoch_seed(seed, epoch, rank=0):
+    """Mix them, so that epoch 2 of seed 0 is not epoch 1 of seed 1, nor of another process."""
+    text = f"{seed} {epoch}" + (f" {rank}" if rank else "")
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
 
 
 def _require_labels(labels, classes):

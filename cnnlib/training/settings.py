@@ -35,6 +35,11 @@ class TrainConfig:
         Probability mass that the target gives to all classes alike [1]_.
     grad_clip
         Largest allowed norm of the gradient, or None.
+    ema
+        Decay of a moving average of the weights, in (0, 1), or None. With it, validation sees the
+        average, and so does the caller after each epoch; the steps go on from the weights.
+    sync_batch_norm
+        Where several processes train on GPUs, let BatchNorm see the whole batch and not a share.
     device
         ``"auto"`` takes CUDA, then MPS, then the CPU.
     precision
@@ -62,6 +67,8 @@ class TrainConfig:
     weight_decay: float = 5e-4
     label_smoothing: float = 0.0
     grad_clip: float | None = None
+    ema: float | None = None
+    sync_batch_norm: bool = False
     device: str = "auto"
     precision: str = "auto"
     channels_last: bool = True
@@ -84,6 +91,9 @@ class TrainConfig:
             "grad_clip",
             self.grad_clip,
             "a positive norm, or None for no clipping",
+        )
+        _require(
+            self.ema is None or 0 < self.ema < 1, "ema", self.ema, "in (0, 1), or None for none"
         )
         _require(
             self.precision in ("auto", *PRECISIONS),

@@ -1,0 +1,289 @@
+"""Ask a trained network about your own pictures.
+
+A network alone does not know what its outputs are called, nor how large its pictures are to be. A
+`ModelCard` says so; it travels with the weights::
+
+    model = cnnlib.load_model("results/resnet20_cifar10.safetensors")
+    for answer in cnnlib.predict(model, ["cat.jpg", "ship.png"]):
+        print(answer)
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import nn
+
+from cnnlib.data import open_picture
+from cnnlib.models import create_model
+from cnnlib.training import (
+    architecture,
+    collect_logits,
+    load_checkpoint,
+    load_weights,
+    read_facts,
+    require_same_architecture,
+    save_weights,
+)
+
+Picture = str | Path | Image.Image | np.ndarray
+
+_FILTERS = {"lanczos": Image.Resampling.LANCZOS, "bilinear": Image.Resampling.BILINEAR}
+_LARGEST_SIDE = 4096  # of a network's pictures; a card may come from anybody
+_AT_A_TIME = 64
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What one has to know of a network to use it.
+
+    Parameters
+    ----------
+    architecture : str
+        Its name in the registry, see `cnnlib.list_models`.
+    classes : sequence of str
+        What its outputs mean, in their order.
+    image_size : (int, int)
+        Height and width of its pictures in pixels.
+    mean, std : sequence of float, one a channel
+        Its pictures are normalised to ``(pixel / 255 - mean) / std``. One channel means grey.
+    data : str
+        What it was trained on.
+    options : dict
+        What else `cnnlib.create_model` takes to build it.
+    resize : int, optional
+        Scale the shorter side of a picture to so many pixels, then cut `image_size` out of its
+        centre, as torchvision does. Without it the largest part of the right shape is cut out,
+        and scaled.
+    filter : {"lanczos", "bilinear"}
+        How pictures are scaled.
+
+    Raises
+    ------
+    ValueError
+        If a value is not of that kind; the message names it.
+    """
+
+    architecture: str
+    classes: tuple[str, ...]
+    image_size: tuple[int, int]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    data: str = ""
+    options: dict = field(default_factory=dict)
+    resize: int | None = None
+    filter: str = "lanczos"
+
+    def __post_init__(self):
+        for name in ("classes", "image_size", "mean", "std"):
+            value = getattr(self, name)
+            _require(isinstance(value, list | tuple), name, value, "a list")
+            object.__setattr__(self, name, tuple(value))
+        names = all(isinstance(name, str) for name in self.classes)
+        _require(names and self.classes, "classes", self.classes, "names, at least one")
+        sides = f"whole numbers from 1 to {_LARGEST_SIDE}"
+        good = len(self.image_size) == 2 and all(map(_is_side, self.image_size))
+        _require(good, "image_size", self.image_size, f"height and width, {sides}")
+        _require(self.resize is None or _is_side(self.resize), "resize", self.resize, sides)
+        numbers = [isinstance(x, int | float) and math.isfinite(x) for x in self.mean + self.std]
+        good = all(numbers) and len(self.mean) == len(self.std) in (1, 3)
+        _require(good, "mean, std", (self.mean, self.std), "one number a channel, for 1 or 3")
+        _require(all(x > 0 for x in self.std), "std", self.std, "positive")
+        _require(isinstance(self.options, dict), "options", self.options, "a dictionary")
+        _require(self.filter in _FILTERS, "filter", self.filter, " or ".join(_FILTERS))
+
+    @classmethod
+    def from_facts(cls, facts: dict[str, str]) -> ModelCard:
+        """Return the card that `facts` wrote, from whatever file it comes.
+
+        Raises
+        ------
+        ValueError
+            If something is missing, is no JSON, or is not what a card holds.
+        """
+        words = ("architecture", "data", "filter")
+        known = [name for name in cls.__dataclass_fields__ if name in facts]
+        try:
+            values = {n: facts[n] if n in words else json.loads(facts[n]) for n in known}
+            return cls(**values)
+        except (TypeError, RecursionError, json.JSONDecodeError) as error:
+            raise ValueError(
+                f"These weights do not say how to use them ({error}). Build the network with "
+                "create_model, read them with load_weights, and give it a ModelCard."
+            ) from None
+
+    def facts(self) -> dict[str, str]:
+        """Return the card as strings, to be kept with the weights."""
+        return {k: v if isinstance(v, str) else json.dumps(v) for k, v in asdict(self).items()}
+
+    def prepare(self, picture: Picture) -> torch.Tensor:
+        """Return a picture as the network takes it: upright, scaled, cut, normalised.
+
+        Parameters
+        ----------
+        picture : str, Path, PIL.Image.Image or numpy.ndarray
+            A file, or a picture; an array is of uint8, ``(H, W)`` or ``(H, W, 3)``.
+
+        Returns
+        -------
+        torch.Tensor, shape (C, H, W)
+        """
+        image = self._cut(open_picture(picture))
+        pixels = np.asarray(image.convert("L" if len(self.mean) == 1 else "RGB"), dtype=np.float32)
+        pixels = pixels.reshape(*self.image_size, len(self.mean)) / 255
+        normalised = (pixels - np.float32(self.mean)) / np.float32(self.std)
+        return torch.from_numpy(normalised.transpose(2, 0, 1).copy())
+
+    def _cut(self, image):
+        (height, width), scaling = self.image_size, _FILTERS[self.filter]
+        if self.resize is None:
+            return ImageOps.fit(image, (width, height), scaling)
+        shorter = min(image.size)
+        across, down = (self.resize * side // shorter for side in image.size)
+        left, top = round((across - width) / 2), round((down - height) / 2)
+        scaled = image.resize((across, down), scaling)
+        return scaled.crop((left, top, left + width, top + height))
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a network says of one picture: each class with its probability, the likeliest first."""
+
+    probabilities: dict[str, float]
+
+    @property
+    def name(self) -> str:
+        """The likeliest class."""
+        return next(iter(self.probabilities))
+
+    @property
+    def probability(self) -> float:
+        """Its probability, in [0, 1]."""
+        return self.probabilities[self.name]
+
+    def __str__(self):
+        best = islice(self.probabilities.items(), 3)
+        return ", ".join(f"{name} {probability:.1%}" for name, probability in best)
+
+
+def predict(
+    model: nn.Module,
+    images: Picture | Iterable[Picture],
+    *,
+    device: str = "auto",
+    precision: str = "fp32",
+) -> list[Prediction]:
+    """Name what is in pictures of your own.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        From `load_model`, or any network whose attribute ``card`` is a `ModelCard`.
+    images : str, Path, PIL.Image.Image, numpy.ndarray, or several of them
+        Files, or pictures; arrays are of uint8, ``(H, W)`` or ``(H, W, 3)``.
+    device, precision : str
+        As in `cnnlib.TrainConfig`.
+
+    Returns
+    -------
+    list of Prediction
+        One a picture, in their order. The probabilities are the softmax of the logits; of a network
+        with one output and two classes, the sigmoid.
+
+    Raises
+    ------
+    ValueError
+        If the network has no card, a picture cannot be read (its name is given), or the card has
+        another number of classes than the network has outputs.
+    """
+    card = getattr(model, "card", None)
+    if not isinstance(card, ModelCard):
+        raise ValueError(
+            f"This {type(model).__name__} does not say what its outputs mean: load it with "
+            "cnnlib.load_model, or give it a card, model.card = ModelCard(...)."
+        )
+    pictures = [images] if isinstance(images, Picture) else list(images)
+    if not pictures:
+        return []
+    batches = _batches(card, iter(pictures))
+    logits, _ = collect_logits(model, batches, device=device, precision=precision)
+    if logits.shape[1] == 1 and len(card.classes) == 2:
+        logits = torch.cat([torch.zeros_like(logits), logits], dim=1)  # softmax is sigmoid then
+    if logits.shape[1] != len(card.classes):
+        raise ValueError(
+            f"The network has {logits.shape[1]} outputs, its card {len(card.classes)} classes: "
+            f"{', '.join(card.classes[:10])}. Give each output its name."
+        )
+    return [_prediction(card.classes, row) for row in logits.softmax(1).tolist()]
+
+
+def save_model(path: str | Path, model: nn.Module, card: ModelCard) -> None:
+    """Write the weights and the card of a network into one safetensors file."""
+    save_weights(path, model, card.facts())
+
+
+def load_model(path: str | Path) -> nn.Module:
+    """Build the network that a file holds, with its weights, in ``eval()`` mode.
+
+    Parameters
+    ----------
+    path : str or Path
+        What `save_model` wrote, or the checkpoint of a run whose model had a card.
+
+    Returns
+    -------
+    torch.nn.Module
+        On the CPU; its attribute ``card`` is its `ModelCard`.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing, damaged, or does not say what it is.
+    """
+    if Path(path).suffix == ".safetensors":
+        card = ModelCard.from_facts(read_facts(path))
+        model = _built(card)
+        load_weights(path, model)
+    else:
+        state = load_checkpoint(path)
+        card = ModelCard.from_facts(state["card"])
+        model = _built(card)
+        found = {name: list(tensor.shape) for name, tensor in state["model"].items()}
+        require_same_architecture(architecture(model), found, f"The checkpoint {path}")
+        model.load_state_dict(state["model"])
+    model.card = card
+    return model.eval()
+
+
+def _built(card):
+    counts = {"num_classes": len(card.classes), "in_channels": len(card.mean)}
+    return create_model(card.architecture, **counts | card.options)
+
+
+def _batches(card: ModelCard, pictures: Iterator[Picture]) -> Iterator[tuple]:
+    """Yield prepared pictures, with labels that nobody reads."""
+    while some := list(islice(pictures, _AT_A_TIME)):
+        images = torch.stack([card.prepare(picture) for picture in some])
+        yield images, torch.zeros(len(some), dtype=torch.long)
+
+
+def _prediction(classes, probabilities):
+    pairs = zip(classes, probabilities, strict=True)
+    return Prediction(dict(sorted(pairs, key=lambda pair: -pair[1])))
+
+
+def _is_side(value):
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _LARGEST_SIDE
+
+
+def _require(holds, name, value, wanted):
+    if not holds:
+        raise ValueError(f"A model card's {name} is {value!r}; it must be {wanted}.")

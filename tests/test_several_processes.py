@@ -1,0 +1,103 @@
+"""Training in two processes: the same numbers as in one, and a killed one is begun again."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import shared_run
+import torch
+
+from cnnlib.training import load_checkpoint, processes
+
+SCRIPT = Path(shared_run.__file__)
+
+
+def launched(folder: Path, *options: str, restarts: int = 0) -> list[dict]:
+    """Run the script in two processes by torch's launcher; return what each of them wrote."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc-per-node=2", f"--max-restarts={restarts}", str(SCRIPT), str(folder)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    ended = subprocess.run(
+        [*command, *options], env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    return [json.loads((folder / f"rank-{rank}.json").read_text()) for rank in (0, 1)]
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    """Return the results of both processes of one run."""
+    return launched(tmp_path_factory.mktemp("two"))
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """Return the result of the same run in one process."""
+    return shared_run.run(tmp_path_factory.mktemp("alone"), kill=False)
+
+
+def curve(result: dict) -> list[float]:
+    """Return every measured number of a run, but for the seconds."""
+    return [
+        epoch[key]
+        for epoch in result["history"]
+        for key in ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+    ]
+
+
+def test_two_processes_give_the_curve_of_one(two, alone):
+    assert alone["processes"] == 1
+    for result in two:
+        assert result["processes"] == 2
+        assert curve(result) == pytest.approx(curve(alone), rel=1e-4)
+        for found, expected in zip(result["weights"], alone["weights"], strict=True):
+            assert found == pytest.approx(expected, abs=1e-5)
+
+
+def test_every_picture_is_counted_once(two, alone):
+    for result in two:
+        assert result["evaluation"]["n"] == 33
+        assert result["evaluation"]["correct"] == alone["evaluation"]["correct"]
+        assert result["evaluation"]["loss"] == pytest.approx(alone["evaluation"]["loss"], rel=1e-4)
+
+
+def test_every_process_gets_all_logits(two):
+    assert len(two[0]["logits"]) == 33
+    assert two[0]["logits"] == two[1]["logits"]
+
+
+def test_with_batch_norm_both_end_with_one_network(two):
+    first, second = (result["norm"] for result in two)
+    assert first["weights"] == second["weights"]  # running means and variances too
+    assert curve(first) == curve(second)
+
+
+def test_what_cannot_be_is_refused_by_all(two):
+    for result in two:
+        assert "batch of 1 cannot be shared by 2 processes" in result["too few"]
+        assert "the device is cpu" in result["common"]
+        assert result["from first"] == [0, "first"]
+        assert "seven" in result["raised"]
+
+
+def test_a_killed_process_is_begun_again_and_the_run_ends(tmp_path, two):
+    first, second = launched(tmp_path, "--kill", restarts=1)
+    assert (tmp_path / "died").exists()
+    assert [epoch["epoch"] for epoch in first["history"]] == [1, 2, 3]
+    assert first["weights"] == second["weights"] == two[0]["weights"]
+    state = load_checkpoint(tmp_path / "run.pt")
+    assert len(state["history"]) == 3
+
+
+def test_alone_nothing_is_shared():
+    with processes.joined():
+        batch = torch.arange(5)
+        assert (processes.count(), processes.rank(), processes.is_first()) == (1, 0, True)
+        assert processes.share(batch) is batch
+        assert processes.summed(batch) is batch
+        assert processes.from_first(lambda: "made") == "made"
