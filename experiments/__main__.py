@@ -1,4 +1,9 @@
-"""Run one experiment and write its record: ``python -m experiments NAME --profile full``."""
+"""Run one experiment and write its record: ``python -m experiments NAME --profile full``.
+
+In two processes on this machine, each with its share of every batch::
+
+    torchrun --standalone --nproc-per-node=2 -m experiments NAME --profile full
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 
 from cnnlib.profiles import PROFILES, profile
+from cnnlib.training import processes
 
 HERE = Path(__file__).parent
 SHARED = ("__init__", "__main__", "common", "comparison")
@@ -15,7 +21,9 @@ EXPERIMENTS = sorted(path.stem for path in HERE.glob("*.py") if path.stem not in
 
 def main():
     """Read the command line and hand over to the experiment's ``run``."""
-    parser = argparse.ArgumentParser(prog="python -m experiments", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments", description=__doc__.partition("\n")[0]
+    )
     parser.add_argument("name", choices=EXPERIMENTS)
     parser.add_argument("--profile", choices=PROFILES, default=profile())
     parser.add_argument("--seeds", type=int, default=1, help="how many seeds, from 0 (default 1)")
@@ -28,7 +36,8 @@ def main():
     if arguments.seeds < 1:
         parser.error(f"--seeds is {arguments.seeds}; at least one seed must run")
     experiment = import_module(f"experiments.{arguments.name}")
-    experiment.run(arguments.profile, range(arguments.seeds), arguments.original_pixels)
+    with processes.joined():
+        experiment.run(arguments.profile, range(arguments.seeds), arguments.original_pixels)
 
 
 if __name__ == "__main__":

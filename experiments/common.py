@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -11,15 +11,14 @@ import torch.nn.functional as F
 
 from cnnlib import data, records
 from cnnlib.models import create_model
+from cnnlib.prediction import ModelCard, save_model
 from cnnlib.training import (
-    Evaluation,
     TrainConfig,
     collect_logits,
-    evaluate,
     fingerprint,
     pick_device,
     pick_precision,
-    save_weights,
+    processes,
     train,
 )
 
@@ -66,6 +65,7 @@ class Classification:
 
     def run(self, profile: str, seeds, original_pixels: Path | None) -> records.Record:
         """Train and measure with every seed; write the weights and the record."""
+        processes.from_first(lambda: data.cifar10(fallback=profile == "short") is None)  # fetched
         splits, tests = self._load(profile, original_pixels)
         provenance = records.provenance()  # before the work: what is committed now is what runs
         runs, models = [], []
@@ -73,11 +73,16 @@ class Classification:
             model, run = self._one(profile, seed, splits, tests)
             models.append(model)
             runs.append(run)
+        work = partial(self._written, profile, provenance, splits, tests, models, runs)
+        return processes.from_first(work)
+
+    def _written(self, profile, provenance, splits, tests, models, runs) -> records.Record:
+        """Write the best model's weights and the record of all."""
         folder = RUNS if profile == "short" else records.results_folder()
         best = max(range(len(runs)), key=lambda i: runs[i]["epochs"][-1]["validation_accuracy"])
         mean, std = data.channel_statistics(splits["train"])
         weights = folder / f"{self.name}.safetensors"
-        save_weights(weights, models[best], self._facts(splits["train"], mean, std))
+        save_model(weights, models[best], self._card(splits["train"], mean, std))
         device = pick_device(self.config.device)
         record = records.Record(
             name=self.name,
@@ -92,6 +97,7 @@ class Classification:
                 "without": list(self.without),
                 "mean": list(mean),
                 "std": list(std),
+                "processes": processes.count(),
             },
             data=describe({**splits, **tests}),
             architecture={
@@ -110,8 +116,8 @@ class Classification:
             },
         )
         print("record:", records.save(record, folder))
-        for seed in seeds:
-            self._checkpoint(profile, seed).unlink()
+        for run in runs:
+            self._checkpoint(profile, run["seed"]).unlink()
         return record
 
     def _load(self, profile, original_pixels):
@@ -161,7 +167,7 @@ class Classification:
             replace(self.config, seed=seed),
             checkpoint=self._checkpoint(profile, seed),
         ):
-            print(f"seed {seed}  {record}  {record.images_per_second:.0f} images/s", flush=True)
+            say(f"seed {seed}  {record}  {record.images_per_second:.0f} images/s")
             epochs.append(asdict(record))
         results, confusions = {}, {}
         for name, images in tests.items():
@@ -171,7 +177,7 @@ class Classification:
             results[name] = records.measured(len(labels), correct, loss)
             confusions[name] = count_pairs(labels, predicted, logits.shape[1])
             low, high = results[name]["interval"]
-            print(f"seed {seed}  {name}: {correct / len(labels):.2%} ({low:.2%} to {high:.2%})")
+            say(f"seed {seed}  {name}: {correct / len(labels):.2%} ({low:.2%} to {high:.2%})")
         return model, {
             "seed": seed,
             "seconds": sum(epoch["seconds"] for epoch in epochs),
@@ -183,26 +189,27 @@ class Classification:
     def _checkpoint(self, profile, seed):
         return RUNS / f"{self.name}-{profile}-{seed}.pt"
 
-    def _facts(self, images, mean, std):
+    def _card(self, images, mean, std):
         """Return what somebody needs who has nothing but the weights."""
-        return {
-            "architecture": self.model,
-            "classes": json.dumps(images.classes),
-            "image_size": json.dumps(images.images.shape[2:]),
-            "mean": json.dumps(mean),
-            "std": json.dumps(std),
-            "data": images.name,
-        }
+        size = tuple(images.images.shape[2:])
+        return ModelCard(self.model, images.classes, size, mean, std, images.name)
 
     def _checks(self, model, test_set, mean, std):
         """Return what the weights must answer again, wherever they are loaded."""
         subset = test_set.subset(range(min(SUBSET, len(test_set))))
         batches = data.DeviceBatches(subset, SUBSET, shuffle=False, mean=mean, std=std)
-        result: Evaluation = evaluate(model, batches, device="cpu", precision="fp32")
+        logits, labels = collect_logits(model, batches, device="cpu", precision="fp32")
+        correct = int((logits.argmax(1) == labels).sum())
         return {
             "probe": probe(model),
-            "subset": {"n": result.n, "correct": result.correct, "sha256": subset.sha256},
+            "subset": {"n": len(labels), "correct": correct, "sha256": subset.sha256},
         }
+
+
+def say(text: str) -> None:
+    """Print a line at once: of several processes the first alone."""
+    if processes.is_first():
+        print(text, flush=True)
 
 
 def describe(parts: dict) -> dict:

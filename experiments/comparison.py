@@ -24,6 +24,7 @@ from cnnlib.training import (
     fingerprint,
     pick_device,
     pick_precision,
+    processes,
     train,
 )
 
@@ -91,6 +92,8 @@ class Comparison:
 
     def run(self, profile: str, seeds, original_pixels: Path | None = None) -> records.Record:
         """Train every variant with every seed, measure each once, and write the record."""
+        if processes.count() > 1:
+            raise ValueError(f"{self.name} compares short runs: begin it in one process.")
         if original_pixels:
             raise ValueError(f"{self.name} has no test on original pixels: leave the option out.")
         plan = self.shortened() if profile == "short" else self

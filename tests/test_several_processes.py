@@ -12,20 +12,28 @@ import pytest
 import shared_run
 import torch
 
+from cnnlib import records
+from cnnlib.prediction import load_model
 from cnnlib.training import load_checkpoint, processes
 
+ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = Path(shared_run.__file__)
 
 
-def launched(folder: Path, *options: str, restarts: int = 0) -> list[dict]:
-    """Run the script in two processes by torch's launcher; return what each of them wrote."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc-per-node=2", f"--max-restarts={restarts}", str(SCRIPT), str(folder)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    ended = subprocess.run(
-        [*command, *options], env=environment, capture_output=True, text=True, timeout=300
-    )
+def torchrun(*command: str, restarts: int = 0, **options) -> str:
+    """Run a command in two processes by torch's launcher; return what they printed."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    launcher += ["--nproc-per-node=2", f"--max-restarts={restarts}"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"} | options.pop("env", {})
+    options |= {"env": environment, "capture_output": True, "text": True, "timeout": 300}
+    ended = subprocess.run([*launcher, *command], **options)
     assert ended.returncode == 0, ended.stderr[-3000:]
+    return ended.stdout
+
+
+def launched(folder: Path, *options: str, restarts: int = 0) -> list[dict]:
+    """Run the script in two processes; return what each of them wrote."""
+    torchrun(str(SCRIPT), str(folder), *options, restarts=restarts)
     return [json.loads((folder / f"rank-{rank}.json").read_text()) for rank in (0, 1)]
 
 
@@ -92,6 +100,19 @@ def test_a_killed_process_is_begun_again_and_the_run_ends(tmp_path, two):
     assert first["weights"] == second["weights"] == two[0]["weights"]
     state = load_checkpoint(tmp_path / "run.pt")
     assert len(state["history"]) == 3
+
+
+def test_an_experiment_runs_in_two_processes_and_writes_once(tmp_path):
+    environment = {"PYTHONPATH": str(ROOT), "CNNLIB_DATA": "stand-in"}
+    command = ("-m", "experiments", "resnet20_cifar10", "--profile", "short")
+    printed = torchrun(*command, env=environment, cwd=tmp_path)
+    record = records.load("resnet20_cifar10", tmp_path / "runs")
+    assert record.config["processes"] == 2
+    assert printed.count("record:") == 1
+    assert [epoch["epoch"] for epoch in record.runs[0]["epochs"]] == [1, 2]
+    path = tmp_path / "runs" / record.checkpoint["file"]
+    assert records.file_sha256(path) == record.checkpoint["sha256"]
+    assert load_model(path).card.data == record.data["name"]
 
 
 def test_alone_nothing_is_shared():
