@@ -108,13 +108,8 @@ class DeviceBatches:
         self._pictures, self._channels, self._height, self._width = data.images.shape
         self.n = self._pictures // batch_size * batch_size if drop_last else self._pictures
 
-        edge = ((0, 0), (crop, crop), (crop, crop), (0, 0))
-        mode = "reflect" if padding_mode == "reflect" else "constant"
-        padded = np.pad(data.images.transpose(0, 2, 3, 1), edge, mode=mode)
-        self._padded_height, self._padded_width = padded.shape[1:3]
-        # One row a pixel, (N * H * W, C): a batch is then a single gather of rows.
-        pixels = torch.from_numpy(np.ascontiguousarray(padded).reshape(-1, self._channels))
-        self._pixels = pixels.to(self.device)
+        self._pad_mode = "reflect" if padding_mode == "reflect" else "constant"
+        self._keep(data.images)
         self._labels = torch.tensor(data.labels).to(self.device)
         self._scale, self._offset = self._normalisation(mean, std)
 
@@ -131,6 +126,23 @@ class DeviceBatches:
             stop = min(start + self.batch_size, self.n)
             step = Draws(*(drawn[start:stop] for drawn in draws))
             yield self._images(step), self._labels[step.order]
+
+    def _keep(self, images: np.ndarray) -> None:
+        """Keep all pictures on the device."""
+        self._pixels = self._padded(images)
+
+    def _source(self, order: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return padded pictures as rows of pixels, and which of them to serve."""
+        return self._pixels, order
+
+    def _padded(self, images: np.ndarray) -> torch.Tensor:
+        """Pad pictures and return one row a pixel, (N * H * W, C): a batch is a gather of rows."""
+        import torch
+
+        edge = ((0, 0), (self.crop, self.crop), (self.crop, self.crop), (0, 0))
+        padded = np.pad(images.transpose(0, 2, 3, 1), edge, mode=self._pad_mode)
+        pixels = np.ascontiguousarray(padded).reshape(-1, self._channels)
+        return torch.from_numpy(pixels).to(self.device)
 
     def _draw(self) -> Draws:
         """Draw one epoch on the CPU, everything always, so that options do not shift the rest."""
@@ -152,13 +164,15 @@ class DeviceBatches:
         import torch
 
         n, height, width = len(step.order), self._height, self._width
+        padded_height, padded_width = height + 2 * self.crop, width + 2 * self.crop
+        pixels, order = self._source(step.order)
         row = torch.arange(height, device=self.device)
         column = torch.arange(width, device=self.device)
-        rows = (step.order * self._padded_height + step.shift[:, 0])[:, None] + row
+        rows = (order * padded_height + step.shift[:, 0])[:, None] + row
         columns = torch.where(step.flip[:, None], width - 1 - column, column)
         columns = columns + step.shift[:, 1:]
-        index = rows[:, :, None] * self._padded_width + columns[:, None, :]  # (n, H, W)
-        pixels = self._pixels.index_select(0, index.view(-1)).view(n, -1)  # (n, H * W * C)
+        index = rows[:, :, None] * padded_width + columns[:, None, :]  # (n, H, W)
+        pixels = pixels.index_select(0, index.view(-1)).view(n, -1)  # (n, H * W * C)
         images = torch.addcmul(self._offset, pixels.float(), self._scale)
         images = images.view(n, height, width, self._channels)
         if self.cutout:
@@ -188,6 +202,29 @@ class DeviceBatches:
         scale = torch.tensor(np.tile(1 / (255 * std), positions), dtype=torch.float32)
         offset = torch.tensor(np.tile(-mean / std, positions), dtype=torch.float32)
         return scale.to(self.device), offset.to(self.device)
+
+
+class StreamedBatches(DeviceBatches):
+    """The same batches, of pictures that stay where they are: a set larger than memory.
+
+    Only the pixels of one batch are read at a time, so let the pictures be an array that NumPy maps
+    from the disk::
+
+        images = np.load("images.npy", mmap_mode="r")  # (N, C, H, W) of uint8
+        batches = StreamedBatches(ImageSet(images, labels, classes, "mine"), 128)
+
+    Parameters, batches and attributes are those of `DeviceBatches`, to the last bit.
+    """
+
+    def _keep(self, images: np.ndarray) -> None:
+        self._images_on_disk = images
+
+    def _source(self, order: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        import torch
+
+        wanted, place = np.unique(order.cpu().numpy(), return_inverse=True)  # in the disk's order
+        pixels = self._padded(self._images_on_disk[wanted])
+        return pixels, torch.from_numpy(place).to(self.device)
 
 
 def _check(data, batch_size, crop, padding_mode, cutout, drop_last) -> None:

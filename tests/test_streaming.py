@@ -1,0 +1,63 @@
+"""Batches of pictures that stay on the disk: the same as of those in memory, to the bit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from test_data import make_set
+
+from cnnlib.data import DeviceBatches, ImageSet, StreamedBatches
+
+
+def on_disk(made, folder):
+    np.save(folder / "images.npy", made.images)
+    images = np.load(folder / "images.npy", mmap_mode="r")
+    return ImageSet(images, made.labels, made.classes, made.name)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"shuffle": False, "batch_size": 7},
+        {"crop": 2, "flip": True, "cutout": 3, "mean": (0.4, 0.5, 0.6), "std": (0.2, 0.3, 0.4)},
+        {"crop": 3, "padding_mode": "reflect", "dtype": torch.float64, "channels_last": False},
+        {"drop_last": True, "seed": 5},
+    ],
+)
+def test_the_batches_are_those_of_a_set_in_memory(tmp_path, options):
+    made, options = make_set(50, 3, size=6), {"batch_size": 16} | options
+    kept = DeviceBatches(made, **options)
+    streamed = StreamedBatches(on_disk(made, tmp_path), **options)
+    assert len(streamed) == len(kept)
+    for epoch in (0, 3):
+        for batches in (kept, streamed):
+            batches.set_epoch(epoch)
+        for (images, labels), (expected, wanted) in zip(streamed, kept, strict=True):
+            assert torch.equal(images, expected)
+            assert images.stride() == expected.stride()
+            assert torch.equal(labels, wanted)
+
+
+def test_pictures_stay_on_the_disk_until_their_batch(tmp_path):
+    class Asked:
+        """An array that notes for which pictures it is asked."""
+
+        def __init__(self, array):
+            self.array, self.counts = array, []
+
+        def __getitem__(self, wanted):
+            self.counts.append(len(wanted))
+            return self.array[wanted]
+
+    data = on_disk(make_set(50, 3, size=6), tmp_path)
+    assert isinstance(data.images.base, np.memmap)  # the set itself has not read them either
+    batches = StreamedBatches(data, 16, crop=1)
+    batches._images_on_disk = asked = Asked(data.images)
+    steps = iter(batches)
+    assert asked.counts == []
+    next(steps)
+    assert asked.counts == [16]
+    assert len(list(steps)) == 3
+    assert asked.counts == [16, 16, 16, 2]
