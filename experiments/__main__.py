@@ -8,6 +8,8 @@ In two processes on this machine, each with its share of every batch::
 from __future__ import annotations
 
 import argparse
+import signal
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -36,8 +38,22 @@ def main():
     if arguments.seeds < 1:
         parser.error(f"--seeds is {arguments.seeds}; at least one seed must run")
     experiment = import_module(f"experiments.{arguments.name}")
+    answer_signals()
     with processes.joined():
         experiment.run(arguments.profile, range(arguments.seeds), arguments.original_pixels)
+
+
+def answer_signals():
+    """Let SIGTERM and Ctrl-C end the process with a word, as they may at any moment."""
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+
+
+def _stop(number, frame):
+    """End with a word, and with the exit status that a shell expects after a signal."""
+    name = signal.Signals(number).name
+    print(f"Stopped by {name}. The same command goes on from the last epoch.", file=sys.stderr)
+    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,8 @@ def comparison(rates: dict[str, float]) -> Comparison:
 
     That of ReLU is the highest rate of the others.
     """
-    changes = {name: {"schedule": "constant", "lr": rate} for name, rate in rates.items()}
+    plain = {"schedule": "constant", "weight_decay": 0.0}
+    changes = {name: {**plain, "lr": rate} for name, rate in rates.items()}
     variants = {
         name: Variant(partial(build, name), augmentation, changes.get(name, {}))
         for name, (_, augmentation) in VARIANTS.items()

@@ -5,13 +5,54 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import torch
+from filelock import FileLock, Timeout
 from torch import nn
 
 from cnnlib.files import write_atomically
 
 CHECKPOINT_VERSION = 2
+
+
+# The claims of this process: a new call may take over what an interrupted one has left.
+_claims: WeakValueDictionary[Path, FileLock] = WeakValueDictionary()
+
+
+def claim(checkpoint: Path) -> FileLock | None:
+    """Keep other processes from writing a checkpoint for as long as the result lives.
+
+    Returns None where the file system knows no locks.
+
+    Raises
+    ------
+    ValueError
+        If another process is writing it.
+    OSError
+        If nothing can be written there.
+    """
+    checkpoint = checkpoint.absolute()
+    if (earlier := _claims.get(checkpoint)) is not None:
+        earlier.release(force=True)
+    try:
+        checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(checkpoint.with_name(f".{checkpoint.name}.lock"), timeout=0)
+        lock.acquire()
+    except Timeout:
+        raise ValueError(
+            f"Another process is writing the checkpoint {checkpoint}. Wait for it, or give this "
+            "run a checkpoint of its own."
+        ) from None
+    except NotImplementedError:
+        return None
+    except OSError as error:
+        raise OSError(
+            f"The checkpoint {checkpoint} cannot be written ({error.strerror}). Choose a folder "
+            "that you may write to."
+        ) from error
+    _claims[checkpoint] = lock
+    return lock
 
 
 def architecture(model: nn.Module) -> dict[str, list[int]]:
@@ -130,8 +171,8 @@ def load_checkpoint(path: str | Path) -> dict:
         version = state["cnnlib_checkpoint"]
     except Exception as error:  # torch raises half a dozen kinds for a damaged file
         raise ValueError(
-            f"{path} is damaged or is no checkpoint of a training run ({type(error).__name__}). "
-            "Delete it to begin anew."
+            f"{path} is damaged or is no checkpoint of a training run "
+            f"({str(error).partition('. ')[0]}). Delete it to begin anew."
         ) from error
     if version != CHECKPOINT_VERSION:
         raise ValueError(

@@ -19,6 +19,7 @@ from .averaging import MovingAverage
 from .checkpoints import (
     CHECKPOINT_VERSION,
     architecture,
+    claim,
     load_checkpoint,
     require_same_architecture,
 )
@@ -100,12 +101,14 @@ def train(
     Raises
     ------
     ValueError
-        If there is nothing to train on, or the checkpoint is damaged, or belongs to another
-        architecture, configuration or data set.
+        If there is nothing to train on, or the checkpoint is damaged, belongs to another
+        architecture, configuration or data set, or another process is writing it.
     NonFiniteLossError
         If the loss becomes infinite or not a number. The last checkpoint stays as it was.
     MemoryError
         If a batch does not fit into the memory, with a batch size to try.
+    OSError
+        If a checkpoint cannot be written. The last one stays as it was.
     """
     config = config or TrainConfig()
     run = _Run(model, batches, config, Path(checkpoint) if checkpoint else None, param_groups)
@@ -156,15 +159,20 @@ class _Run:
         self.network = processes.side_by_side(self.model, self.device)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
         self.history = []
+        self.claim = None  # on the checkpoint, while this run writes it
 
     def epochs(self, batches, validation):
         """Yield the epochs that are done, then train the others."""
-        yield from list(self.history)
-        for epoch in range(len(self.history) + 1, self.config.epochs + 1):
-            record = self.epoch(epoch, batches, validation)
-            self.history.append(record)
-            self.save()
-            yield record
+        try:
+            yield from list(self.history)
+            for epoch in range(len(self.history) + 1, self.config.epochs + 1):
+                record = self.epoch(epoch, batches, validation)
+                self.history.append(record)
+                self.save()
+                yield record
+        finally:
+            if self.claim:
+                self.claim.release(force=True)
 
     def epoch(self, epoch, batches, validation):
         """Train for one epoch and measure it."""
@@ -281,7 +289,18 @@ class _Run:
             "average": self.average.state_dict() if self.average else None,
             "card": self.model.card.facts() if hasattr(self.model, "card") else {},
         }
-        write_atomically(self.checkpoint, lambda file: torch.save(state, file))
+        if self.claim and not self.claim.is_locked:
+            raise RuntimeError(
+                f"A later call of train() has taken {self.checkpoint} over; this one cannot go on."
+            )
+        try:
+            write_atomically(self.checkpoint, lambda file: torch.save(state, file))
+        except (OSError, RuntimeError) as error:  # torch says RuntimeError where the disk is full
+            kept = f"It holds epoch {len(self.history) - 1}." if self.checkpoint.exists() else ""
+            raise OSError(
+                f"The checkpoint {self.checkpoint} cannot be written ({error}). {kept} Make room, "
+                "or choose a folder that you may write to; the same call then goes on."
+            ) from error
 
     def restore(self):
         """Go on from the checkpoint if there is one, and write the first one if not."""
@@ -305,6 +324,7 @@ class _Run:
 
     def _found(self):
         """Return what the checkpoint holds; where there is none, write the first one."""
+        self.claim = claim(self.checkpoint)
         if self.checkpoint.exists():
             return load_checkpoint(self.checkpoint)
         self.save()
