@@ -437,7 +437,7 @@ GOOD = {"batch_label": "b", "labels": [1, 2], "data": np.zeros((2, 3072), np.uin
         ({"data": np.zeros((3072, 2), np.uint8).T}, "row order"),
         ({"data": [0] * 3072}, "no attribute 'pixels'"),
         ({"labels": [0.5, 1.0]}, "no whole numbers"),
-        ({"labels": 3}, "has no len|unsized"),
+        ({"labels": 3}, "no whole numbers in a list"),
         ({"batch_label": 3}, "batch_label is no text"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import pickletools
 from pathlib import Path
 
 import numpy as np
@@ -34,10 +35,14 @@ def read_official(path: Path, batches: dict[str, bytes]) -> list[tuple[np.ndarra
 def read_batch(content: bytes, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the images and labels of one batch; `name` is for the messages."""
     try:
+        _require_modest(content)
         batch = _BatchUnpickler(io.BytesIO(content), encoding="latin1").load()
-        rows, labels = batch["data"].pixels(), np.asarray(batch["labels"])
-        if not isinstance(batch["batch_label"], str) or labels.dtype.kind != "i":
-            raise ValueError("batch_label is no text, or labels are no whole numbers")
+        labels = batch["labels"]  # checked one by one: lists in lists could unfold without end
+        if not (isinstance(labels, list) and all(type(label) is int for label in labels)):
+            raise ValueError("labels are no whole numbers in a list")
+        if not isinstance(batch["batch_label"], str):
+            raise ValueError("batch_label is no text")
+        rows, labels = batch["data"].pixels(), np.array(labels, dtype=np.int64)
         if rows.shape != (len(labels), PIXELS):
             raise ValueError(f"data of shape {rows.shape} for {len(labels)} labels")
     except ForbiddenError as error:
@@ -46,6 +51,17 @@ def read_batch(content: bytes, name: str) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(f"{name} is not a CIFAR-10 batch ({error!r}); fetch it again") from error
     # One row is one picture: the red plane first, then green, then blue, each row by row.
     return rows.reshape(-1, 3, 32, 32), labels
+
+
+def _require_modest(content: bytes) -> None:
+    """Refuse a pickle that asks for more memory than its own size can need.
+
+    The unpickler makes room for every number under which a value is to be remembered, however
+    large, and for every length that is announced. Reading the codes one by one finds both.
+    """
+    for code, argument, _ in pickletools.genops(content):
+        if code.name in ("PUT", "BINPUT", "LONG_BINPUT") and argument > len(content):
+            raise ValueError(f"it remembers a value under the number {argument:,}")
 
 
 class ForbiddenError(Exception):

@@ -165,6 +165,8 @@ def load_checkpoint(path: str | Path) -> dict:
         raise ValueError(f"There is no checkpoint at {path}.")
     try:
         with zipfile.ZipFile(path) as archive:
+            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+                raise ValueError("it is compressed, which no checkpoint of ours is")
             if (member := archive.testzip()) is not None:  # torch itself checks no checksum
                 raise ValueError(f"{member} is not what was written")
         state = torch.load(path, map_location="cpu", weights_only=True)
