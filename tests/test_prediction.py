@@ -96,6 +96,21 @@ class TestPrediction:
         with pytest.raises(ValueError, match="20 x 20 pixels are too many"):
             predict(Brightness(plain()), tmp_path / "large.png", device="cpu")
 
+    def test_what_would_start_a_program_is_refused(self, tmp_path):
+        # Pillow hands an EPS file to Ghostscript.
+        eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 4 4\n%%EndComments\n"
+        (tmp_path / "drawing.png").write_bytes(eps)
+        with Image.open(tmp_path / "drawing.png") as picture:
+            assert picture.format == "EPS"
+        with pytest.raises(ValueError, match="cannot be read"):
+            predict(Brightness(plain()), tmp_path / "drawing.png", device="cpu")
+
+    def test_a_small_file_of_many_pixels_is_not_decoded(self, tmp_path):
+        large = Image.new("1", (8000, 8000))  # a kilobyte or so on the disk
+        large.save(tmp_path / "large.png")
+        with pytest.raises(ValueError, match="8000 x 8000 pixels are too many"):
+            predict(Brightness(plain()), tmp_path / "large.png", device="cpu")
+
 
 class TestPreparing:
     @pytest.mark.parametrize("weights", [ResNet18_Weights.DEFAULT, ResNet50_Weights.DEFAULT])

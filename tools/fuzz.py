@@ -24,6 +24,7 @@ def fuzz(name: str, examples: int) -> tuple[int, int, str]:
     """Return how many inputs a reader was given, how many were sound, and what broke it."""
     import fuzzing
     from hypothesis import HealthCheck, given, settings
+    from hypothesis.errors import Flaky
 
     warnings.simplefilter("ignore")
     reader = fuzzing.READERS[name]
@@ -50,8 +51,8 @@ def fuzz(name: str, examples: int) -> tuple[int, int, str]:
 
         try:
             once()
-        except fuzzing.BrokenPromiseError as error:
-            return *counts, f"{fuzzing.keep(name, once.content)}: {error}"
+        except (fuzzing.BrokenPromiseError, Flaky) as error:
+            return *counts, f"{fuzzing.keep(name, once.content)}: {error!r}"
     return *counts, ""
 
 

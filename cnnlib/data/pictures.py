@@ -15,6 +15,9 @@ from . import archives
 from .imageset import ImageSet
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+# What Pillow may be asked to decode: of the others, some would start a program to do it.
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+MAX_PIXELS = 50_000_000  # a camera's picture; decoding takes up to 16 bytes a pixel
 LAYOUT = "lay the pictures out as <class>/*, or as train/<class>/* and test/<class>/*"
 ONE_SIZE = "give one size for all, as in image_folder(path, size=64)"
 
@@ -138,13 +141,13 @@ def open_picture(picture: str | Path | Image.Image | np.ndarray) -> Image.Image:
 
 
 def _opened(content: bytes) -> Image.Image:
-    with Image.open(io.BytesIO(content)) as picture:
+    with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
         return _upright(picture)
 
 
 def _upright(picture: Image.Image) -> Image.Image:
-    """Decode a picture within Pillow's limit of pixels."""
-    if picture.width * picture.height > (Image.MAX_IMAGE_PIXELS or float("inf")):
+    """Decode a picture, unless it has more pixels than we, or Pillow, would decode."""
+    if picture.width * picture.height > min(MAX_PIXELS, Image.MAX_IMAGE_PIXELS or MAX_PIXELS):
         raise ValueError(f"{picture.width} x {picture.height} pixels are too many")
     return ImageOps.exif_transpose(picture).convert("RGB")
 
