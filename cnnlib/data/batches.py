@@ -47,8 +47,10 @@ class DeviceBatches:
         Pad by so many pixels on every side, then cut the picture's size out at random.
     padding_mode : {"zeros", "reflect"}
         What the padding holds: black, or the picture's own edge mirrored.
-    flip : bool
-        Swap left and right in half of the pictures.
+    flip : bool or "alternating"
+        Swap left and right in half of the pictures, drawn anew in each epoch; or of each picture in
+        every other epoch, so that two epochs in a row show both of its sides (K. Jordan, "94% on
+        CIFAR-10 in 3.29 Seconds on a Single GPU", arXiv:2404.00498, section 3.6).
     cutout : int
         Side of a square that is set to 0 after normalisation (to `mean`, that is). Its centre may
         be any pixel, so the border may clip it (DeVries and Taylor, arXiv:1708.04552).
@@ -88,7 +90,7 @@ class DeviceBatches:
         shuffle: bool = True,
         crop: int = 0,
         padding_mode: str = "zeros",
-        flip: bool = False,
+        flip: bool | str = False,
         cutout: int = 0,
         mean=None,
         std=None,
@@ -100,6 +102,8 @@ class DeviceBatches:
         import torch
 
         _check(data, batch_size, crop, padding_mode, cutout, drop_last)
+        if flip not in (True, False, "alternating"):
+            raise ValueError(f'flip={flip!r}: choose True, False or "alternating"')
         self.batch_size, self.seed, self.shuffle = batch_size, seed, shuffle
         self.crop, self.flip, self.cutout = crop, flip, cutout
         self.device, self.channels_last = torch.device(device), channels_last
@@ -148,16 +152,17 @@ class DeviceBatches:
         """Draw one epoch on the CPU, everything always, so that options do not shift the rest."""
         import torch
 
-        digest = hashlib.sha256(f"{self.seed} {self.epoch}".encode()).digest()
-        generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+        generator = _generator(f"{self.seed} {self.epoch}")
         n, size = self._pictures, torch.tensor([self._height, self._width])
         order = torch.randperm(n, generator=generator)
         shift = torch.randint(0, 2 * self.crop + 1, (n, 2), generator=generator)
         flip = torch.rand(n, generator=generator) < 0.5
         centre = (torch.rand(n, 2, generator=generator, dtype=torch.float64) * size).long()
-        return Draws(
-            order if self.shuffle else torch.arange(n), shift, flip & bool(self.flip), centre
-        )
+        order = order if self.shuffle else torch.arange(n)
+        if self.flip == "alternating":
+            first = torch.rand(n, generator=_generator(f"{self.seed} flip")) < 0.5
+            flip = first[order] ^ bool(self.epoch % 2)
+        return Draws(order, shift, flip & bool(self.flip), centre)
 
     def _images(self, step: Draws) -> torch.Tensor:
         """Crop and flip by one gather, normalise, cut out."""
@@ -225,6 +230,14 @@ class StreamedBatches(DeviceBatches):
         wanted, place = np.unique(order.cpu().numpy(), return_inverse=True)  # in the disk's order
         pixels = self._padded(self._images_on_disk[wanted])
         return pixels, torch.from_numpy(place).to(self.device)
+
+
+def _generator(text: str) -> torch.Generator:
+    """Return a generator on the CPU that is seeded by a text."""
+    import torch
+
+    digest = hashlib.sha256(text.encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
 
 
 def _check(data, batch_size, crop, padding_mode, cutout, drop_last) -> None:
