@@ -11,6 +11,12 @@ two mistakes give the same answers: nothing is square, strides do not divide, nu
 A function that never ends is not caught: interrupt it, and look at its loops.
 """
 
+from .alexnet import (
+    check_dropout,
+    check_grouped_parameters,
+    check_local_response_norm,
+    check_top_k_error,
+)
 from .grading import Check, Verdict
 from .inception import (
     check_bottleneck_macs,
@@ -19,6 +25,7 @@ from .inception import (
     check_vgg_parameters,
 )
 from .networks import check_lenet_parameters, check_partial_connections, check_subsample
+from .residual import check_block_parameters, check_option_a, check_resnet_depth
 from .seeing import (
     check_avg_pool2d,
     check_conv2d,
@@ -49,6 +56,7 @@ __all__ = [
     "Verdict",
     "check_avg_pool2d",
     "check_batch_norm",
+    "check_block_parameters",
     "check_bottleneck_macs",
     "check_conv2d",
     "check_conv_parameters",
@@ -59,19 +67,25 @@ __all__ = [
     "check_correlation_matrix",
     "check_cross_entropy",
     "check_dilate_kernel",
+    "check_dropout",
     "check_field_interval",
+    "check_grouped_parameters",
     "check_inception_channels",
     "check_lenet_parameters",
+    "check_local_response_norm",
     "check_max_pool2d",
+    "check_option_a",
     "check_output_size",
     "check_partial_connections",
     "check_pointwise",
     "check_receptive_field",
     "check_relu_backward",
+    "check_resnet_depth",
     "check_same_padding",
     "check_sgd_step",
     "check_softmax",
     "check_stack_macs",
     "check_subsample",
+    "check_top_k_error",
     "check_vgg_parameters",
 ]
