@@ -52,9 +52,11 @@ def read_files(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
 
 
 def _zip(file) -> Iterator[tuple[PurePosixPath, bytes]]:
-    budget = _Budget()
+    budget, whole = _Budget(), os.fstat(file.fileno()).st_size
     with zipfile.ZipFile(file) as archive:
         for member in archive.infolist():
+            if member.compress_size > whole:  # room would be made for it before it is read
+                raise zipfile.BadZipFile(f"member {member.filename!r} is larger than the archive")
             plain = not stat.S_ISLNK(member.external_attr >> 16)
             name = budget.admit(member.filename, member.file_size, plain)
             if not member.is_dir():
