@@ -38,12 +38,23 @@ reproducible = settings(derandomize=True, deadline=None, max_examples=150)
 small = st.integers(1, 4)
 
 
-def size_or_none(function, refusal):
-    """Return what the function returns, or None if it refuses the settings."""
+def size_or_none(function, refusal, *arguments):
+    """Return what the function returns, or None if it refuses the arguments."""
     try:
-        return function()
+        return function(*arguments)
     except refusal:
         return None
+
+
+def torch_size(n, k, s, p, d):
+    """Return the size of torch's output."""
+    return F.conv1d(torch.zeros(1, 1, n), torch.zeros(1, 1, k), None, s, p, d).shape[2]
+
+
+def torch_transposed_size(n, k, s, p, d, extra):
+    """Return the size of the output of torch's transposed convolution."""
+    x, w = torch.zeros(1, 1, n), torch.zeros(1, 1, k)
+    return F.conv_transpose1d(x, w, None, s, p, extra, 1, d).shape[2]
 
 
 # --- Output sizes ---------------------------------------------------------------------------------
@@ -52,11 +63,9 @@ def size_or_none(function, refusal):
 def test_output_size_agrees_with_torch_on_a_grid_of_settings():
     grid = list(product(range(1, 12), range(1, 6), (1, 2, 3), (0, 1, 2, 5), (1, 2, 3)))
     refused = 0
-    for n, k, s, p, d in grid:
-        x, w = torch.zeros(1, 1, n), torch.zeros(1, 1, k)
-        theirs = size_or_none(lambda: F.conv1d(x, w, None, s, p, d).shape[2], RuntimeError)  # noqa: B023
-        ours = size_or_none(lambda: output_size(n, k, s, p, d), ValueError)  # noqa: B023
-        assert ours == theirs, (n, k, s, p, d)
+    for setting in grid:
+        theirs = size_or_none(torch_size, RuntimeError, *setting)
+        assert size_or_none(output_size, ValueError, *setting) == theirs, setting
         refused += theirs is None
     assert 0 < refused < len(grid) / 2  # the grid holds both kinds
 
@@ -133,14 +142,10 @@ def test_half_the_reach_as_padding_gives_tensorflows_same_size(n, k, s, d):
 def test_transposed_output_size_agrees_with_torch_on_a_grid_of_settings():
     grid = list(product((1, 2, 5), range(1, 5), (1, 2, 3), (0, 1, 2), (1, 2), (0, 1, 2)))
     refused = 0
-    for n, k, s, p, d, extra in grid:
-        x, w = torch.zeros(1, 1, n), torch.zeros(1, 1, k)
-        theirs = size_or_none(
-            lambda: F.conv_transpose1d(x, w, None, s, p, extra, 1, d).shape[2],  # noqa: B023
-            RuntimeError,
-        )
-        ours = size_or_none(lambda: transposed_output_size(n, k, s, p, d, extra), ValueError)  # noqa: B023
-        assert ours == theirs, (n, k, s, p, d, extra)
+    for setting in grid:
+        theirs = size_or_none(torch_transposed_size, RuntimeError, *setting)
+        ours = size_or_none(transposed_output_size, ValueError, *setting)
+        assert ours == theirs, setting
         refused += theirs is None
     assert 0 < refused < len(grid) / 2
 

@@ -12,6 +12,7 @@ import sys
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -295,14 +296,12 @@ def test_corrupt_archives_are_refused(tmp_path, files, form):
 class Python2Pickler(pickle._Pickler):
     """Writes text and bytes alike as Python 2's `str`, as the official files have them."""
 
-    dispatch = dict(pickle._Pickler.dispatch)  # noqa: RUF012
-
     def save_string(self, value):
         content = value.encode() if isinstance(value, str) else value
         self.write(b"T" + struct.pack("<i", len(content)) + content)
         self.memoize(value)
 
-    dispatch[str] = dispatch[bytes] = save_string
+    dispatch: ClassVar = pickle._Pickler.dispatch | {str: save_string, bytes: save_string}
 
 
 def python2_pickle(batch):

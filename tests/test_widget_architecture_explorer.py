@@ -19,13 +19,15 @@ from PIL import Image
 from playwright.sync_api import expect
 from torch import nn
 from widget_page import (
+    ask,
     below,
+    check_work,
     open_link,
     press,
     settle,
-    time_frames,
     unreadable,
     violations,
+    work_of_a_drag,
 )
 
 from cnnlib.models import create_model
@@ -312,7 +314,8 @@ def test_sums_shares_and_folds_on_random_networks(module):
         opened = [name for name in names if rng.random() < 0.5]
         cases.append((rows, sums, opened, int(rng.integers(-1, len(rows)))))
     packed = [networks_of({"n": rows})[0] for rows, *_ in cases]
-    answers = module.evaluate(
+    answers = ask(
+        module,
         """(cases) => cases.map(([packed, opened, row]) => {
           const network = module.unpack(packed);
           const { rows, totals } = network;
@@ -356,7 +359,8 @@ def test_boxes_are_to_scale_on_random_networks(module):
     rng = np.random.default_rng(2)
     cases = [(random_rows(rng)[0], int(rng.integers(3))) for _ in range(NETWORKS)]
     packed = [networks_of({"n": rows})[0] for rows, _ in cases]
-    answers = module.evaluate(
+    answers = ask(
+        module,
         """(cases) => cases.map(([packed, k]) => {
           const network = module.unpack(packed);
           const layout = module.boxesOf(network, new Set());
@@ -403,7 +407,8 @@ def test_counts_bytes_and_shares_are_written_as_decimals_round(module):
     ]
     parts = [*rng.random(NETWORKS).tolist(), 0, 1, 0.00004, 0.00005, 0.09994, 0.09995, 1 / 3]
     words = base.words("architecture_explorer")
-    answers = module.evaluate(
+    answers = ask(
+        module,
         """([values, parts, t]) => values.map((value, i) => [module.exactly(value),
           module.inWords(t, value), module.inBytes(value), module.inPercent(parts[i]),
           module.inTimes(value, 1000 * parts[i])])""",
@@ -1000,14 +1005,7 @@ def test_axe_finds_nothing_in_the_still_form(show, summaries):
 
 
 @pytest.mark.browser
-def test_a_moving_pointer_is_followed_on_the_largest_network(explore, record_property):
+def test_a_moving_mouse_is_followed_once_a_frame_on_the_largest_network(explore):
     page = explore(selected="ResNet-152")
     press(page, "Open all")
-    time_frames(page)
-    picture = page.locator(".live-widget .cnn-arch-scroll").bounding_box()
-    for step in range(40):
-        page.mouse.move(picture["x"] + 20 + 12 * step, picture["y"] + 60)
-    times = page.evaluate("times")
-    assert len(times) > 10
-    record_property("milliseconds", float(np.median(times)))
-    assert np.median(times) < 5 * 16
+    check_work(work_of_a_drag(page, page.locator(".live-widget .cnn-arch-scroll svg").first), 0, 2)

@@ -16,6 +16,7 @@ import widget_page
 from PIL import Image
 from playwright.sync_api import expect
 from widget_page import (
+    ask,
     below,
     cells,
     flat,
@@ -197,7 +198,8 @@ def module(load_module):
 def test_arithmetic_equals_scratch_on_random_settings(module):
     rng = np.random.default_rng(4)
     settings = [random_setting(rng) for _ in range(SETTINGS)]
-    answers = module.evaluate(
+    answers = ask(
+        module,
         """(settings) => settings.map(({ input, weight, bias }) => {
           const last = weight.length - 1;
           const maps = module.convolveChannels(input, weight, bias);

@@ -18,6 +18,7 @@ import widget_page
 from PIL import Image
 from playwright.sync_api import expect
 from widget_page import (
+    ask,
     below,
     cells,
     check_alike,
@@ -32,7 +33,7 @@ from widget_page import (
     violations,
 )
 
-from cnnlib import scratch
+from cnnlib import scratch, widgets
 from cnnlib.arithmetic import output_size
 from cnnlib.widgets import ConvolutionExplorer, base, still
 from cnnlib.widgets.convolution import LIMITS, cat_eye
@@ -273,7 +274,8 @@ def module(load_module):
 def test_arithmetic_equals_scratch_on_random_settings(module):
     rng = np.random.default_rng(2)
     settings = [random_setting(rng) for _ in range(SETTINGS)]
-    answers = module.evaluate(
+    answers = ask(
+        module,
         """(settings) => settings.map((setting) => {
           const scene = module.convolve(setting.input, setting.kernel, setting);
           const middle = scene.problem ? null : scene.at(scene.rows.output - 1, 0);
@@ -305,7 +307,7 @@ def test_output_size_equals_arithmetic_on_every_small_setting(module):
         for d in range(1, 4)
         if p != "same" or s == 1
     ]
-    answers = module.evaluate("(grid) => grid.map((each) => module.outputSize(...each))", grid)
+    answers = ask(module, "(grid) => grid.map((each) => module.outputSize(...each))", grid)
 
     def size(*setting):
         try:
@@ -794,6 +796,88 @@ def test_outside_of_the_book_no_link_is_offered(module):
     assert module.locator(".cnn-explorer").count() == 1
     assert not module.get_by_role("button", name="Copy a link").is_visible()
     assert module.get_by_label("Stride", exact=True).input_value() == "1"
+
+
+# --- In a frame of another host ---
+
+# As VS Code and Colab show an output: in a frame of an origin of its own, on a page without styles,
+# with the five functions of a model that anywidget promises, and drawn before it is on the page.
+FRAME = (
+    "<title>A notebook</title><iframe sandbox='allow-scripts' width='700' height='900'></iframe>"
+)
+HOST = """async ({ state, esm, css }) => {
+  const [listeners, unsaved] = [new Map(), new Set()];
+  globalThis.saved = [];
+  const at = (name) => listeners.get(name) ?? listeners.set(name, new Set()).get(name);
+  const model = Object.freeze({
+    get: (name) => state[name],
+    set(name, value) {
+      if (JSON.stringify(state[name]) === JSON.stringify(value)) return;
+      state[name] = value;
+      unsaved.add(name);
+      [...at(`change:${name}`)].forEach((callback) => callback());
+    },
+    on: (name, callback) => at(name).add(callback),
+    off: (name, callback) => at(name).delete(callback),
+    save_changes() {
+      saved.push(...unsaved);
+      unsaved.clear();
+    },
+  });
+  document.head.append(Object.assign(document.createElement("style"), { textContent: css }));
+  const url = URL.createObjectURL(new Blob([esm], { type: "text/javascript" }));
+  const { default: widget } = await import(url);
+  const stop = await widget.initialize?.({ model });
+  const el = document.createElement("div");
+  const undo = await widget.render({ model, el });
+  document.body.append(el);
+  globalThis.leave = () => {
+    undo?.();
+    stop?.();
+    return [...listeners.values()].reduce((sum, each) => sum + each.size, 0);
+  };
+}"""
+DARK = {  # how each host says that it is dark
+    "VS Code": "(dark) => document.body.classList.toggle('vscode-dark', dark)",
+    "Colab": "(dark) => document.documentElement.setAttribute('theme', dark ? 'dark' : 'light')",
+}
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", widgets.__all__)
+def test_a_widget_lives_in_a_frame_of_another_host(new_page, show, name):
+    widget = getattr(widgets, name)()
+    state = {key: value for key, value in widget.get_state().items() if key[0] != "_"}
+    state.pop("layout")
+    page = new_page()
+    page.set_content(FRAME)
+    frame = page.frames[1]
+    frame.evaluate(HOST, {"state": state, "esm": widget._esm, "css": widget._css})
+    living = frame.locator(".cnn-widget")
+    assert living.bounding_box()["height"] > 200
+    assert not frame.get_by_role("button", name="Copy a link").is_visible()
+    assert frame.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    numbers = "td, output, .cnn-sum, .cnn-formula-numbers"
+    in_the_book = show(widget).locator(f".live-widget :is({numbers})").all_text_contents()
+    assert living.locator(numbers).all_text_contents() == in_the_book != []
+
+    before = living.text_content()
+    slider = living.locator("input[type=range]:enabled").first
+    if slider.count():
+        slider.press("ArrowRight")
+    else:
+        living.get_by_role("button", name="One step on").click()
+    settle(frame)
+    assert frame.evaluate("saved") != []  # Python hears it
+    assert living.text_content() != before
+
+    color = "(e) => getComputedStyle(e).color"
+    for host, turn in DARK.items():
+        for dark, wanted in ((True, "rgb(230, 230, 230)"), (False, "rgb(31, 35, 40)")):
+            frame.evaluate(turn, dark)
+            assert living.evaluate(color) == wanted, host
+    assert frame.evaluate("leave()") == 0  # nothing follows the model any more
+    assert not page.trouble, page.trouble
 
 
 # --- Languages and looks ---

@@ -146,6 +146,16 @@ def open_link(page, fragment: str) -> None:
     settle(page)
 
 
+def ask(page, function: str, questions):
+    """Call a function of a page with many values, and return what it returns.
+
+    As one text each way: a browser's driver carries every value by itself, which for thousands of
+    grids takes longer than to compute them.
+    """
+    script = f"(text) => JSON.stringify(({function})(JSON.parse(text)))"
+    return json.loads(page.evaluate(script, json.dumps(questions)))
+
+
 # --- Reading ----------------------------------------------------------------------------------
 
 
@@ -235,19 +245,70 @@ def check_alike(still, living) -> None:
 def violations(page) -> list[str]:
     """Return the accessibility rules that axe finds broken."""
     settle(page)
-    return [found["id"] for found in Axe().run(page).response["violations"]]
+    result = Axe().run(page, options={"resultTypes": ["violations"]})
+    return [found["id"] for found in result.response["violations"]]
 
 
-def time_frames(page) -> None:
-    """From now on, keep how long each drawn frame takes in the page's ``times``, in ms."""
-    page.evaluate(
-        """() => {
-          globalThis.times = [];
-          const ask = globalThis.requestAnimationFrame;
-          globalThis.requestAnimationFrame = (draw) => ask((now) => {
-            const start = performance.now();
-            draw(now);
-            globalThis.times.push(performance.now() - start);
-          });
-        }"""
-    )
+#: Count what drawing takes: frames asked for, pictures painted, elements made.
+COUNT = """() => {
+  globalThis.work = { frames: 0, pictures: 0, elements: 0 };
+  globalThis.nextFrame = requestAnimationFrame.bind(globalThis);
+  globalThis.requestAnimationFrame = (draw) => {
+    work.frames += 1;
+    return nextFrame(draw);
+  };
+  const { putImageData } = CanvasRenderingContext2D.prototype;
+  CanvasRenderingContext2D.prototype.putImageData = function (...values) {
+    work.pictures += 1;
+    putImageData.apply(this, values);
+  };
+  new MutationObserver((changes) => {
+    const added = changes.flatMap((change) => [...change.addedNodes]);
+    work.elements += added.filter((node) => node.nodeType === Node.ELEMENT_NODE).length;
+  }).observe(document.body, { childList: true, subtree: true });
+}"""
+#: Ask for something new five times a frame: by a slider, or by a mouse.
+FRAMES = 20
+DRAG = """async (element, [frames, values]) => {
+  const { left, top, width, height } = element.getBoundingClientRect();
+  const act = (i) => {
+    const [clientX, clientY] = [left + (width * (i + 2)) / 110, top + (height * (i + 1)) / 110];
+    const mouse = { bubbles: true, pointerType: "mouse", clientX, clientY };
+    if (!values) return element.dispatchEvent(new PointerEvent("pointermove", mouse));
+    element.value = values[i % values.length];
+    return element.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+  for (let i = 0; i < 5 * frames; i += 1) {
+    if (i % 5 === 0) await new Promise((go) => nextFrame(go));
+    act(i);
+  }
+  await new Promise((go) => nextFrame(() => nextFrame(go)));
+}"""
+
+
+def work_of_a_drag(page, control, values=None) -> dict[str, int]:
+    """Count the work for a slider that goes through values, or for a mouse that goes over an area.
+
+    How long it takes depends on the machine and its other work, and is for the benchmarks to say.
+    What is counted here does not: five changes a frame, for 20 frames, and what they lead to, in
+    frames asked for, pictures painted, elements made, and layouts of the page by the browser.
+    """
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+
+    def layouts() -> int:
+        metrics = session.send("Performance.getMetrics")["metrics"]
+        return next(int(each["value"]) for each in metrics if each["name"] == "LayoutCount")
+
+    page.evaluate(COUNT)
+    before = layouts()
+    control.evaluate(DRAG, [FRAMES, values])
+    return page.evaluate("work") | {"layouts": layouts() - before}
+
+
+def check_work(work: dict[str, int], pictures: int, layouts: int = 1) -> None:
+    """Compare what was counted with a drawing, some pictures and some layouts for each frame."""
+    assert work["frames"] == FRAMES
+    assert work["pictures"] == pictures * FRAMES
+    assert work["elements"] == 0  # they stay, and change
+    assert work["layouts"] <= layouts * FRAMES + 4  # a text is read out, a frame is drawn late
