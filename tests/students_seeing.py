@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import product
 from math import ceil, floor, inf
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy import signal
 from zoo import right, wrong, wrong_formulas
 
 # --- Chapter 1 ------------------------------------------------------------------------------------
@@ -113,6 +115,9 @@ wrong_formulas(
     "check_correlate1d",
     {
         "flipped the kernel": lambda x, w: slide(x, w[::-1], range(len(x) - len(w) + 1)),
+        "flipped and padded. This is the full": np.convolve,
+        "flipped and padded. This is a convolution in": lambda x, w: np.convolve(x, w, "same"),
+        "as np.correlate does": lambda x, w: np.correlate(x, w, "same"),
         "last position is missing": lambda x, w: slide(x, w, range(len(x) - len(w))),
         "to keep its size": lambda x, w: slide(
             x, w, range(-((len(w) - 1) // 2), len(x) - (len(w) - 1) // 2)
@@ -169,7 +174,7 @@ def correlate2d_with(
     height, width = w.shape
     top, bottom, left, right = pad
     x = np.pad(x, ((top, bottom), (left, right)))
-    size = x.shape[0] - height + 1 - short, x.shape[1] - width + 1 - short
+    size = np.array(x.shape) - w.shape + 1 - short
     y = np.zeros(size) if like is None else like
     for i in range(size[0]):
         for j in range(size[1]):
@@ -191,10 +196,18 @@ wrong_formulas(
         "flipped the kernel. This": lambda x, w: correlate2d_with(
             x, w, lambda w, a, b: w[-1 - a, -1 - b]
         ),
-        "flipped the kernel's rows": lambda x, w: correlate2d_with(
-            x, w, lambda w, a, b: w[-1 - a, b]
+        "upside down": lambda x, w: correlate2d_with(x, w, lambda w, a, b: w[-1 - a, b]),
+        "left to right": lambda x, w: correlate2d_with(x, np.fliplr(w)),
+        "you transposed the kernel": lambda x, w: correlate2d_with(x, w.T),
+        "flipped and transposed the kernel": lambda x, w: signal.convolve2d(x, w.T, "valid"),
+        "flipped the kernel, and your output": lambda x, w: signal.convolve2d(x, w, "valid").T,
+        "flipped and padded. This is the full": signal.convolve2d,
+        "flipped and padded. This is a convolution in": lambda x, w: signal.convolve2d(
+            x, w, mode="same"
         ),
         "last position is missing": lambda x, w: correlate2d_with(x, w, short=1),
+        "last row is missing": lambda x, w: correlate2d_with(x, w, short=(1, 0)),
+        "last column is missing": lambda x, w: correlate2d_with(x, w, short=(0, 1)),
         "to keep its size": lambda x, w: correlate2d_with(
             x,
             w,
@@ -217,6 +230,14 @@ wrong_formulas(
 @right("check_conv2d")
 def _(x, weight, bias, stride):
     return F.conv2d(*map(torch.from_numpy, (x, weight, bias)), stride).numpy()
+
+
+# Ways to count the windows along an axis of n pixels, each wrong somewhere.
+MISCOUNTS = {
+    "off by one": lambda n, k, s: (n - k + 1) // s,
+    "last position is missing where": lambda n, k, s: len(range(0, n - k, s)),
+    "one position is missing": lambda n, k, s: floor((n - k) / s),
+}
 
 
 def conv2d_with(x, weight, bias, stride, *, size=None, entry=None, channels=None, step=None):
@@ -274,11 +295,19 @@ wrong_formulas(
         ),
         "stride is ignored": lambda x, w, bias, s: conv2d_with(x, w, bias, 1),
         "down the rows only": lambda x, w, bias, s: conv2d_with(x, w, bias, s, step=(s, 1)),
-        "off by one": lambda x, w, bias, s: conv2d_with(
-            x, w, bias, s, size=lambda n, k, s: (n - k + 1) // s
-        ),
     },
 )
+for words, count in MISCOUNTS.items():
+    wrong("check_conv2d", words)(partial(conv2d_with, size=count))
+
+
+@wrong("check_conv2d", "rounded up")
+def _(x, weight, bias, stride):
+    while (x.shape[2] - weight.shape[2]) % stride:
+        x = np.concatenate([x, np.zeros_like(x[:, :, :1])], axis=2)
+    while (x.shape[3] - weight.shape[3]) % stride:
+        x = np.concatenate([x, np.zeros_like(x[:, :, :, :1])], axis=3)
+    return F.conv2d(*map(torch.tensor, (x, weight, bias)), stride)
 
 
 @right("check_correlate1d_backward")
@@ -351,6 +380,9 @@ wrong_formulas(
     "check_output_size",
     {
         "off by one": lambda n, k, s, p, d: floor((n + 2 * p - (k - 1) * d) / s),
+        "last position is missing": lambda n, k, s, p, d: len(
+            range(-p, n + p - (k - 1) * d - 1, s)
+        ),
         "Divide with `//`": lambda n, k, s, p, d: 1 + (n + 2 * p - ((k - 1) * d + 1)) / s,
         "on one side only": lambda n, k, s, p, d: 1 + floor((n + p - ((k - 1) * d + 1)) / s),
         "padding is forgotten": lambda n, k, s, p, d: 1 + floor((n - ((k - 1) * d + 1)) / s),
@@ -587,7 +619,7 @@ def pool_with(x, k, s, start=None, step=None, size=None, finish=None, swap=False
     step = step or (lambda best, pixel: max(best, pixel))
     H, W = (len(x) - k) // s + 1, (len(x[0]) - k) // s + 1
     if size:
-        H, W = size(len(x)), size(len(x[0]))
+        H, W = size(len(x), k, s), size(len(x[0]), k, s)
     y = np.zeros((W, H) if swap else (H, W), dtype)
     for i in range(H):
         for j in range(W):
@@ -615,6 +647,19 @@ def mean_with(x, k, s, **bug):
 
 right("check_avg_pool2d")(mean_with)
 
+for words, count in MISCOUNTS.items():
+    wrong("check_max_pool2d", words)(partial(pool_with, size=count))
+    wrong("check_avg_pool2d", words)(partial(mean_with, size=count))
+
+
+def end_in_zeros(x, k, s):
+    """Add rows and columns of zeros until the last window ends where the picture does."""
+    H, W = (ceil((n - k) / s) * s + k for n in x.shape)
+    y = np.zeros((H, W))
+    y[: x.shape[0], : x.shape[1]] = x
+    return y
+
+
 wrong_formulas(
     "check_max_pool2d",
     {
@@ -627,8 +672,13 @@ wrong_formulas(
         ),
         "stride is ignored": lambda x, k, s: pool_with(x, k, 1),
         "side by side": lambda x, k, s: pool_with(x, k, k),
-        "off by one": lambda x, k, s: pool_with(x, k, s, size=lambda n: (n - k + 1) // s),
-        "over the edge": lambda x, k, s: pool_with(x, k, s, size=lambda n: ceil(n / s)),
+        "over the edge. Without": lambda x, k, s: pool_with(
+            x, k, s, size=lambda n, k, s: ceil(n / s)
+        ),
+        "into zeros": lambda x, k, s: pool_with(end_in_zeros(x, k, s), k, s),
+        "with ceil_mode": lambda x, k, s: F.max_pool2d(torch.tensor(x)[None], k, s, ceil_mode=True)[
+            0
+        ],
         "transposed": lambda x, k, s: pool_with(x, k, s, swap=True),
     },
 )
@@ -640,8 +690,13 @@ wrong_formulas(
         "divided by kernel_size": lambda x, k, s: mean_with(x, k, s, finish=lambda v, n: v / k),
         "stride is ignored": lambda x, k, s: mean_with(x, k, 1),
         "side by side": lambda x, k, s: mean_with(x, k, k),
-        "off by one": lambda x, k, s: mean_with(x, k, s, size=lambda n: (n - k + 1) // s),
-        "over the edge": lambda x, k, s: mean_with(x, k, s, size=lambda n: len(range(0, n, s))),
+        "over the edge. Without": lambda x, k, s: mean_with(
+            x, k, s, size=lambda n, k, s: len(range(0, n, s))
+        ),
+        "into zeros": lambda x, k, s: mean_with(end_in_zeros(x, k, s), k, s),
+        "with ceil_mode": lambda x, k, s: F.avg_pool2d(
+            torch.tensor(x).double()[None], k, s, ceil_mode=True
+        )[0],
         "transposed": lambda x, k, s: mean_with(x, k, s, swap=True),
         "means are whole numbers": lambda x, k, s: mean_with(x, k, s, dtype=x.dtype),
         "numbers wrap around": lambda x, k, s: pool_with(

@@ -18,6 +18,15 @@ from .grading import Check, draw
 
 TRANSPOSED = "your output is transposed. Rows and columns have changed places."
 FLIPPED = "you flipped the kernel. This is a convolution, not a correlation."
+FLIPPED_FULL = (
+    "you flipped and padded. This is the full convolution, which np.convolve and scipy's "
+    "convolve2d give unless told otherwise. In a valid correlation the kernel stays as it is, and "
+    "inside."
+)
+FLIPPED_SAME = (
+    'you flipped and padded. This is a convolution in "same" mode. In a valid correlation the '
+    "kernel stays as it is, and inside."
+)
 LAST_MISSING = "the last position is missing. There are n - k + 1 of them along each axis."
 SAME = "you padded the input to keep its size. In a valid correlation the kernel stays inside."
 FULL = (
@@ -34,9 +43,13 @@ WRAPPED = (
     "the numbers wrap around. One picture is of type uint8, which ends at 255, and so does your "
     "output. Make it an array of floats."
 )
-OFF_BY_ONE = (
-    "off by one when the stride does not divide. Divide n - k by the stride, round down, and "
-    "then add 1."
+ROUNDED_UP = (
+    "you rounded up. Where the stride does not divide n - k, your last window hangs over the edge, "
+    "into zeros. Round down: what is left over is not seen."
+)
+CEIL_MODE = (
+    "you rounded up, as torch does with ceil_mode. Where the stride does not divide n - k, your "
+    "last window hangs over the edge, and is cut off there. Round down."
 )
 STRIDE_IGNORED = "the stride is ignored. Window i begins at row i * stride."
 SIDE_BY_SIDE = "your windows lie side by side. Window i begins at i * stride, not i * kernel_size."
@@ -62,9 +75,53 @@ def _wrap(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return y.astype(np.int64).astype(np.uint8) if x.dtype == np.uint8 else y
 
 
+def _zero_first(x: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Pad x for a "same" output; an even kernel's odd zero comes first, as in NumPy and SciPy."""
+    return np.pad(x, [(k // 2, (k - 1) // 2) for k in w.shape])
+
+
 def _fill(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Write y into zeros of the shape of x."""
     return np.pad(y, [(0, n - m) for n, m in zip(x.shape, y.shape, strict=True)])
+
+
+# How many positions are counted wrongly along an axis on which a window has room to move. `room` is
+# n - k; right is room // stride + 1.
+MISCOUNTS = {
+    "off by one where the stride does not divide n - k + 1: you divide that, and add nothing. "
+    "Divide n - k by the stride, round down, and then add 1.": (
+        lambda room, stride: (room + 1) // stride
+    ),
+    "the last position is missing where the stride divides n - k. There the last window begins at "
+    "n - k itself: range(0, n - k + 1, stride).": lambda room, stride: ceil(room / stride),
+    "one position is missing along each axis. (n - k) // stride counts the steps, and the first "
+    "position comes before any step: add 1.": lambda room, stride: room // stride,
+}
+
+
+def _miscounted(layer: Callable, window: Callable) -> dict[str, Callable]:
+    """Return the diagnoses of a layer that has too few positions.
+
+    The layer takes a picture first and a stride last; `window` takes what comes after the picture,
+    and returns the window's height and width.
+    """
+
+    def mistake(count: Callable) -> Callable:
+        def cut_off(x: np.ndarray, *settings) -> np.ndarray:
+            room = np.subtract(x.shape[-2:], window(*settings))
+            rows, columns = (count(int(pixels), settings[-1]) for pixels in room)
+            return layer(x, *settings)[..., :rows, :columns]
+
+        return cut_off
+
+    return {sentence: mistake(count) for sentence, count in MISCOUNTS.items()}
+
+
+def _rounded_up(x: np.ndarray, window: Sequence[int], stride: int, filled: float = 0) -> np.ndarray:
+    """Return a picture so much larger at its end that the stride divides the room."""
+    sizes = zip(x.shape[-2:], window, strict=True)
+    beyond = [(0, (k - n) % stride) for n, k in sizes]
+    return np.pad(x, [(0, 0)] * (x.ndim - 2) + beyond, constant_values=filled)
 
 
 # --- Chapter 1: why convolution -------------------------------------------------------------------
@@ -158,8 +215,14 @@ check_correlate1d = Check(
     hint="Does a window hang over the edge? There are n - k + 1 positions.",
     diagnoses={
         FLIPPED: scratch.convolve1d,
+        FLIPPED_FULL: lambda x, w: scratch.convolve1d(x, w, "full"),
+        FLIPPED_SAME: lambda x, w: scratch.convolve1d(_zero_first(x, w), w),
         LAST_MISSING: lambda x, w: scratch.correlate1d(x, w)[:-1],
         SAME: lambda x, w: scratch.correlate1d(x, w, "same"),
+        'you padded the input to keep its size, as np.correlate does with mode="same". In a valid '
+        "correlation the kernel stays inside.": (
+            lambda x, w: scratch.correlate1d(_zero_first(x, w), w)
+        ),
         FULL: lambda x, w: scratch.correlate1d(x, w, "full"),
         ZEROS_LEFT: lambda x, w: _fill(x, scratch.correlate1d(x, w)),
         KERNEL_MEAN: lambda x, w: scratch.correlate1d(x, w) / len(w),
@@ -182,10 +245,30 @@ check_correlate2d = Check(
     diagnoses={
         TRANSPOSED: lambda x, w: scratch.correlate2d(x, w).T,
         FLIPPED: scratch.convolve2d,
-        "you flipped the kernel's rows. A correlation takes the kernel as it is.": (
+        "you flipped the kernel upside down. A correlation takes the kernel as it is.": (
             lambda x, w: scratch.correlate2d(x, w[::-1])
         ),
+        "you flipped the kernel left to right. A correlation takes the kernel as it is.": (
+            lambda x, w: scratch.correlate2d(x, w[:, ::-1])
+        ),
+        "you transposed the kernel. Its rows have become columns.": (
+            lambda x, w: scratch.correlate2d(x, w.T)
+        ),
+        "you flipped and transposed the kernel. A correlation takes the kernel as it is.": (
+            lambda x, w: scratch.convolve2d(x, w.T)
+        ),
+        "you flipped the kernel, and your output is transposed. Mend both.": (
+            lambda x, w: scratch.convolve2d(x, w).T
+        ),
+        FLIPPED_FULL: lambda x, w: scratch.convolve2d(x, w, "full"),
+        FLIPPED_SAME: lambda x, w: scratch.convolve2d(_zero_first(x, w), w),
         LAST_MISSING: lambda x, w: scratch.correlate2d(x, w)[:-1, :-1],
+        "the last row is missing. There are n - k + 1 of them.": (
+            lambda x, w: scratch.correlate2d(x, w)[:-1]
+        ),
+        "the last column is missing. There are n - k + 1 of them.": (
+            lambda x, w: scratch.correlate2d(x, w)[:, :-1]
+        ),
         SAME: lambda x, w: scratch.correlate2d(x, w, "same"),
         FULL: lambda x, w: scratch.correlate2d(x, w, "full"),
         ZEROS_LEFT: lambda x, w: _fill(x, scratch.correlate2d(x, w)),
@@ -198,12 +281,6 @@ check_correlate2d = Check(
         KERNEL_UNUSED: lambda x, w: scratch.correlate2d(x, np.ones_like(w)),
     },
 )
-
-
-def _drop_last(y: np.ndarray, x: np.ndarray, height: int, width: int, stride: int) -> np.ndarray:
-    """Leave out the last position along each axis, where the stride does not divide."""
-    H, W = x.shape[-2:]
-    return y[..., : (H - height + 1) // stride, : (W - width + 1) // stride]
 
 
 check_conv2d = Check(
@@ -236,7 +313,8 @@ check_conv2d = Check(
         "the stride is used down the rows only. It holds along the columns too.": (
             lambda x, w, b, s: scratch.conv2d(x, w, b, (s, 1))
         ),
-        OFF_BY_ONE: lambda x, w, b, s: _drop_last(scratch.conv2d(x, w, b, s), x, *w.shape[2:], s),
+        **_miscounted(scratch.conv2d, lambda w, b, s: w.shape[2:]),
+        ROUNDED_UP: lambda x, w, b, s: scratch.conv2d(_rounded_up(x, w.shape[2:], s), w, b, s),
         TRANSPOSED: lambda x, w, b, s: scratch.conv2d(x, w, b, s).swapaxes(2, 3),
     },
 )
@@ -312,8 +390,13 @@ check_output_size = Check(
     ],
     tested="with strides that do not divide, even kernels, padding and dilation",
     diagnoses={
-        "off by one when the stride does not divide. Round down, then add 1.": (
+        "off by one where the stride does not divide n + 2p - d(k - 1): you divide that, and add "
+        "nothing. Take 1 off first, divide, round down, and then add 1.": (
             lambda n, k, s, p, d: (n + 2 * p - d * (k - 1)) // s
+        ),
+        "the last position is missing where the stride divides the room to move. There the last "
+        "window ends where the input does. Divide, round down, and then add 1.": (
+            lambda n, k, s, p, d: ceil((n + 2 * p - d * (k - 1) - 1) / s)
         ),
         "the first position is missing. With no room to move there is still one: add 1.": (
             lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) // s
@@ -499,7 +582,13 @@ def _over_the_edge(x: np.ndarray, kernel_size: int, stride: int, reduce: Callabl
     return np.array([[reduce(window) for window in row] for row in windows])
 
 
-POOLS = [((4, 5), 2, 2), ((5, 6), 3, 2), ((7, 9), 2, 3), ((6, 11), 2, 1)]
+def _mean_of_what_is_there(x: np.ndarray, kernel_size: int, stride: int) -> np.ndarray:
+    """Return the means with the sizes rounded up: a window that is cut off has fewer pixels."""
+    x, there = (_rounded_up(a, (kernel_size,) * 2, stride) for a in (x, np.ones(x.shape)))
+    return _mean(x, kernel_size, stride) / _mean(there, kernel_size, stride)
+
+
+POOLS = [((4, 5), 2, 2), ((5, 6), 3, 2), ((7, 8), 2, 3), ((6, 11), 2, 1)]
 
 check_max_pool2d = Check(
     task="f(x, kernel_size, stride) -> the largest number of each window",
@@ -519,7 +608,9 @@ check_max_pool2d = Check(
         ),
         STRIDE_IGNORED: lambda x, k, s: _max(x, k, 1),
         SIDE_BY_SIDE: lambda x, k, s: _max(x, k, k),
-        OFF_BY_ONE: lambda x, k, s: _drop_last(_max(x, k, s), x, k, k, s),
+        **_miscounted(_max, lambda k, s: (k, k)),
+        ROUNDED_UP: lambda x, k, s: _max(_rounded_up(x, (k, k), s), k, s),
+        CEIL_MODE: lambda x, k, s: _max(_rounded_up(x, (k, k), s, -np.inf), k, s),
         EDGE_WINDOWS: lambda x, k, s: _over_the_edge(x, k, s, np.max),
         TRANSPOSED: lambda x, k, s: _max(x, k, s).T,
     },
@@ -542,7 +633,9 @@ check_avg_pool2d = Check(
         ),
         STRIDE_IGNORED: lambda x, k, s: _mean(x, k, 1),
         SIDE_BY_SIDE: lambda x, k, s: _mean(x, k, k),
-        OFF_BY_ONE: lambda x, k, s: _drop_last(_mean(x, k, s), x, k, k, s),
+        **_miscounted(_mean, lambda k, s: (k, k)),
+        ROUNDED_UP: lambda x, k, s: _mean(_rounded_up(x, (k, k), s), k, s),
+        CEIL_MODE: _mean_of_what_is_there,
         EDGE_WINDOWS: lambda x, k, s: _over_the_edge(x, k, s, np.mean),
         TRANSPOSED: lambda x, k, s: _mean(x, k, s).T,
         "your means are whole numbers. One picture is of type uint8, which has no fractions, and "
