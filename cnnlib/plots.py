@@ -29,6 +29,8 @@ from .palette import COLORS, DIVERGING, SEQUENTIAL, css_variables
 
 #: Inches, the width of the text. A point of type is 4/3 of a pixel on the page.
 WIDTH = 7.2
+#: Inches, the most of which a phone shows all, with the smallest type at 9 pixels.
+PHONE = 4.5
 SMALL = 9  # points: 12 pixels, the smallest type in a figure
 INK = {role: light for role, (light, _) in COLORS.items()}
 #: Not a palette's colour, so that it stays as it is on a dark page: for marks on photographs.
@@ -281,7 +283,10 @@ def architecture(model: Any, input_size: Sequence[int]) -> Architecture:
 
 @matplotlib.rc_context(STYLE)
 def image_grid(
-    images: Sequence[Any], titles: Sequence[str] | None = None, columns: int = 8
+    images: Sequence[Any],
+    titles: Sequence[str] | None = None,
+    columns: int = 8,
+    width: float = WIDTH,
 ) -> Figure:
     """Draw pictures in rows, each under its title.
 
@@ -294,6 +299,8 @@ def image_grid(
         One a picture; broken into lines where it is wider than the picture.
     columns : int
         Pictures in a row.
+    width : float
+        Inches that the figure may take: ``PHONE`` is what a phone shows whole.
 
     Raises
     ------
@@ -303,7 +310,8 @@ def image_grid(
     pixels = [_pixels(image) for image in images]
     ratio = max((p.shape[0] / p.shape[1] for p in pixels), default=1)
     widest = max((p.shape[1] for p in pixels), default=1)
-    axes, tiles = _tiles(len(pixels), columns, ratio, titles, _tile_width(widest))
+    most = _tile_width(widest)
+    axes, tiles = _tiles(len(pixels), columns, ratio, titles, most, whole=width)
     for image, tile in zip(pixels, tiles, strict=True):
         _show(axes, image, tile, **_grey(image))
     return axes.figure
@@ -316,6 +324,7 @@ def feature_maps(
     columns: int = 8,
     signed: bool = False,
     limit: float | None = None,
+    width: float = WIDTH,
 ) -> Figure:
     """Draw one map or many in the sequential colours, on one common scale, with its key.
 
@@ -331,6 +340,8 @@ def feature_maps(
         Use the diverging colours, centred on zero, for values of either sign.
     limit : float, optional
         Where the colours end, for maps of which a few values tower over the others.
+    width : float
+        Inches that the figure may take: ``PHONE`` is what a phone shows whole.
 
     Raises
     ------
@@ -339,7 +350,7 @@ def feature_maps(
     """
     maps = _array(maps, "maps", 2, 3)
     maps = maps[None] if maps.ndim == 2 else maps
-    return _maps(maps, titles, columns, signed, limit)
+    return _maps(maps, titles, columns, signed, limit, whole=width)
 
 
 @matplotlib.rc_context(STYLE)
@@ -430,18 +441,20 @@ def _tile_width(pixels: int) -> float:
     return 1.8 if pixels <= 64 else WIDTH
 
 
-def _tiles(n: int, columns: int, ratio: float, titles, width: float, foot=0.0) -> tuple[Axes, list]:
+def _tiles(
+    n: int, columns: int, ratio: float, titles, width: float, foot=0.0, whole=WIDTH
+) -> tuple[Axes, list]:
     """Return axes in units of a column, y downwards, and each tile's left, top and width.
 
     ``ratio`` is a tile's height over its width, ``width`` the most inches that a tile may take,
-    and ``foot`` the inches left free at the bottom.
+    ``foot`` the inches left free at the bottom, and ``whole`` the most for a row of tiles.
     """
     if n < 1 or columns < 1:
         raise ValueError(f"there is nothing to draw: {n} pictures in {columns} columns")
     if titles is not None and len(titles) != n:
         raise ValueError(f"{len(titles)} titles for {n} pictures: give one each")
     columns = min(columns, n)
-    inches = min(width, WIDTH / columns)
+    inches = min(width, whole / columns)
     fits = max(int(inches * 72 / (0.58 * SMALL)), 4)
     titles = ["\n".join(textwrap.wrap(str(t), fits)) for t in titles or ()]
     lines = max((title.count("\n") + 1 for title in titles if title), default=0)
@@ -470,7 +483,9 @@ def _show(axes: Axes, values: np.ndarray, tile: tuple, **colors) -> None:
     axes.set(xlim=limits[0], ylim=limits[1])
 
 
-def _maps(maps: np.ndarray, titles, columns: int, signed: bool, limit=None, note="") -> Figure:
+def _maps(
+    maps: np.ndarray, titles, columns: int, signed: bool, limit=None, note="", whole=WIDTH
+) -> Figure:
     low, high = float(maps.min()), float(maps.max())
     if signed:
         high = limit or max(abs(low), abs(high))
@@ -481,7 +496,7 @@ def _maps(maps: np.ndarray, titles, columns: int, signed: bool, limit=None, note
     colors = {"cmap": DIVERGING if signed else SEQUENTIAL, "vmin": low, "vmax": high}
     ratio = maps.shape[1] / maps.shape[2]
     width = _tile_width(maps.shape[2])
-    axes, tiles = _tiles(len(maps), columns, ratio, titles, width, foot=0.42)
+    axes, tiles = _tiles(len(maps), columns, ratio, titles, width, foot=0.42, whole=whole)
     for values, tile in zip(maps, tiles, strict=True):
         _show(axes, values, tile, **colors)
     beyond = ("≤ " if maps.min() < low else "", "≥ " if maps.max() > high else "")
@@ -703,7 +718,7 @@ class Grid:
 
 
 @matplotlib.rc_context(STYLE)
-def matrices(*grids: Grid, signs: Sequence[str] = "") -> Figure:
+def matrices(*grids: Grid, signs: Sequence[str] = "", width: float = WIDTH) -> Figure:
     """Draw grids of numbers in a row, with a sign between neighbours: a sum worked by hand.
 
     Parameters
@@ -712,6 +727,8 @@ def matrices(*grids: Grid, signs: Sequence[str] = "") -> Figure:
         From left to right.
     signs : sequence of str
         One between each two grids, such as ``"∗="``.
+    width : float
+        Inches that the figure may take: with 3.4 a phone shows its numbers at their full size.
 
     Raises
     ------
@@ -724,17 +741,18 @@ def matrices(*grids: Grid, signs: Sequence[str] = "") -> Figure:
         raise ValueError(f"{len(tables)} grids and {len(signs)} signs: one between each two")
     columns = sum(table.shape[1] for table in tables) + len(tables) - 1
     rows = max(len(table) for table in tables)
-    inches = min(0.44, (WIDTH - 0.1) / columns)
-    needed = 0.62 * SMALL / 72 * (max(len(text) for t in tables for text in t.flat) + 0.6)
+    inches = min(0.44, (width - 0.1) / columns)
+    longest = max(len(text) - 0.5 * text.count(".") for t in tables for text in t.flat)
+    needed = 0.62 * SMALL / 72 * (longest + 0.6)
     if inches < needed:
         raise ValueError(
-            f"{columns} columns with numbers this long do not fit the text's width: "
+            f"{columns} columns with numbers this long do not fit a width of {width:g} inches: "
             "show fewer, or round them"
         )
     above = 0.34 / inches if any(grid.title for grid in grids) else 0.0
     margin = 0.05 / inches
-    width, height = columns + 2 * margin, rows + above + 2 * margin
-    figure = Figure(figsize=(width * inches, height * inches))
+    height = rows + above + 2 * margin
+    figure = Figure(figsize=((columns + 2 * margin) * inches, height * inches))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(-margin, columns + margin), ylim=(rows + margin, -above - margin))
     axes.axis("off")

@@ -275,6 +275,28 @@ def test_image_grid_holds_the_pictures_in_rows():
     assert [t.get_text() for t in axes.texts] == list("abcdef")
 
 
+@pytest.mark.parametrize("columns", [1, 2, 4])
+def test_a_figure_for_a_phone_is_shown_there_whole(columns):
+    photographs = np.zeros((4, 90, 120))
+    for figure in (
+        plots.image_grid(photographs, columns=columns, width=plots.PHONE),
+        plots.feature_maps(photographs, columns=columns, width=plots.PHONE),
+    ):
+        assert figure.get_figwidth() == pytest.approx(4.5)
+    # 360 pixels less the page's margins of 16; 9 points are 12 pixels at 96 to the inch.
+    assert 12 * (360 - 2 * 16) / (96 * plots.PHONE) >= 9
+
+
+def test_grids_keep_to_the_width_that_they_are_given():
+    grids = Grid([[1, 2, 3, 4]]), Grid([[1, 2]]), Grid([[3.5, 13.5]])
+    assert plots.matrices(*grids).get_figwidth() == pytest.approx(10 * 0.44 + 0.1)
+    narrow = plots.matrices(*grids, width=3.4)
+    assert narrow.get_figwidth() == pytest.approx(3.4)
+    assert {text.get_fontsize() for text in texts_of(narrow)} == {9}
+    with pytest.raises(ValueError, match="do not fit a width of 2 inches"):
+        plots.matrices(*grids, width=2)
+
+
 def test_image_grid_takes_what_pictures_come_as():
     grey, colour = rng.random((5, 7)), rng.random((5, 7, 3))
     tensor = torch.rand(1, 4, 4, requires_grad=True)
