@@ -12,16 +12,12 @@ import os
 import stat
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 MAX_MEMBERS = 250_000
 MAX_MEMBER_BYTES = 64 * 2**20
 MAX_TOTAL_BYTES = 2 * 2**30
-
-# What tarfile, zipfile and gzip raise on damaged, encrypted or unknown content.
-CORRUPT = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
 
 
 def read_files(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
@@ -45,7 +41,9 @@ def read_files(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
             magic = file.read(4)
             file.seek(0)
             yield from _zip(file) if magic.startswith(b"PK") else _tar(file, magic)
-    except CORRUPT as error:
+    except Exception as error:  # a damaged or forged archive can fail in any way there is
+        if type(error) is ValueError:
+            raise
         raise ValueError(
             f"{path} is not a whole tar or zip archive ({error}); fetch or make it again"
         ) from error
@@ -98,6 +96,8 @@ class _Budget:
 
     def admit(self, name: str, size: int, plain: bool) -> PurePosixPath:
         """Return a member's path, or refuse the member."""
+        if not name:
+            raise ValueError("a member has no name; pack the archive again")
         path = PurePosixPath(name.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or name[1:2] == ":":
             raise ValueError(
