@@ -14,7 +14,6 @@ Prints images/s, each as a share of the slowest network's, and MiB; writes
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import resource
 import time
@@ -24,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from benchmarks.pages import RESULTS, conditions
+from benchmarks.pages import RESULTS, conditions, save
 from cnnlib import records
 from cnnlib.summary import summary
 from cnnlib.training import autocast, pick_device, pick_precision
@@ -127,7 +126,7 @@ def main() -> None:
         "versions": records.provenance()["versions"],
         "networks": found,
     } | conditions()
-    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+    save(RESULT, result)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import resource
 import time
 from collections.abc import Iterator
 from statistics import median
@@ -29,6 +28,7 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision import transforms
 
+from benchmarks.networks import peak_memory
 from benchmarks.pages import RESULTS, conditions, save
 from cnnlib import data, records
 from cnnlib.models import create_model
@@ -137,9 +137,7 @@ def epochs_of(side: str, name: str, images: data.ImageSet, epochs: int) -> Itera
 def peak_mib(side: str, name: str, n: int) -> float:
     """Return the peak memory of an epoch, in a process of its own (workers not counted)."""
     next(epochs_of(side, name, pictures(name, n), 1))
-    if pick_device().type == "cuda":
-        return torch.cuda.max_memory_allocated() / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return peak_memory(pick_device()) / 2**20
 
 
 def matrix_rate(device, dtype=torch.bfloat16, n=2048, repeats=8) -> float:

@@ -25,12 +25,11 @@ from torch import nn
 from cnnlib.data import open_picture
 from cnnlib.models import create_model
 from cnnlib.training import (
-    architecture,
     collect_logits,
     load_checkpoint,
     load_weights,
     read_facts,
-    require_same_architecture,
+    require_fitting,
     save_weights,
 )
 
@@ -256,8 +255,7 @@ def load_model(path: str | Path) -> nn.Module:
         state = load_checkpoint(path)
         card = ModelCard.from_facts(state["card"])
         model = _built(card)
-        found = {name: list(tensor.shape) for name, tensor in state["model"].items()}
-        require_same_architecture(architecture(model), found, f"The checkpoint {path}")
+        require_fitting(model, state["model"], f"The checkpoint {path}")
         model.load_state_dict(state["model"])
     model.card = card
     return model.eval()

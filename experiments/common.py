@@ -65,8 +65,7 @@ class Classification:
 
     def run(self, profile: str, seeds, original_pixels: Path | None) -> records.Record:
         """Train and measure with every seed; write the weights and the record."""
-        processes.from_first(lambda: data.cifar10(fallback=profile == "short") is None)  # fetched
-        splits, tests = self._load(profile, original_pixels)
+        splits, tests = processes.first_then_all(partial(self._load, profile, original_pixels))
         provenance = records.provenance()  # before the work: what is committed now is what runs
         runs, models = [], []
         for seed in seeds:

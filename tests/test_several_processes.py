@@ -122,3 +122,4 @@ def test_alone_nothing_is_shared():
         assert processes.share(batch) is batch
         assert processes.summed(batch) is batch
         assert processes.from_first(lambda: "made") == "made"
+        assert processes.first_then_all(iter(["once"]).__next__) == "once"

@@ -126,8 +126,8 @@ def open_picture(picture: str | Path | Image.Image | np.ndarray) -> Image.Image:
     Raises
     ------
     ValueError
-        If there is no such file, it cannot be read, it has more pixels than Pillow's limit, or the
-        array is of another kind.
+        If there is no such file, it cannot be read, it has more pixels than `MAX_PIXELS` or than
+        Pillow's own limit, or the array is of another kind.
     """
     try:
         if isinstance(picture, np.ndarray):

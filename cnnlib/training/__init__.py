@@ -18,6 +18,7 @@ from .checkpoints import (
     load_checkpoint,
     load_weights,
     read_facts,
+    require_fitting,
     require_same_architecture,
     save_weights,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "pick_device",
     "pick_precision",
     "read_facts",
+    "require_fitting",
     "require_same_architecture",
     "save_weights",
     "train",

@@ -93,6 +93,18 @@ def require_same_architecture(expected: dict, found: dict, source: str) -> None:
         )
 
 
+def require_fitting(model: nn.Module, state: dict[str, torch.Tensor], source: str) -> None:
+    """Check that weights from a file belong to ``model``, before any of them is put into it.
+
+    Raises
+    ------
+    ValueError
+        If they are of another architecture, see :func:`require_same_architecture`.
+    """
+    found = {name: list(tensor.shape) for name, tensor in state.items()}
+    require_same_architecture(architecture(model), found, source)
+
+
 def save_weights(path: str | Path, model: nn.Module, facts: dict[str, str]) -> None:
     """Write the weights alone, as safetensors, with ``facts`` that their user will need.
 
@@ -117,8 +129,7 @@ def load_weights(path: str | Path, model: nn.Module) -> dict[str, str]:
         If the file is missing, damaged, or of another architecture; the model is left as it was.
     """
     facts, state = _read(path, _tensors)
-    found = {name: list(tensor.shape) for name, tensor in state.items()}
-    require_same_architecture(architecture(model), found, f"The file {path}")
+    require_fitting(model, state, f"The file {path}")
     model.load_state_dict(state)
     return facts
 

@@ -16,13 +16,7 @@ from cnnlib.files import write_atomically
 
 from . import processes
 from .averaging import MovingAverage
-from .checkpoints import (
-    CHECKPOINT_VERSION,
-    architecture,
-    claim,
-    load_checkpoint,
-    require_same_architecture,
-)
+from .checkpoints import CHECKPOINT_VERSION, claim, load_checkpoint, require_fitting
 from .evaluation import evaluate
 from .settings import TrainConfig, autocast, lr_at, pick_device, pick_precision
 
@@ -309,11 +303,7 @@ class _Run:
         state = processes.from_first(self._found)
         if state is None:
             return
-        require_same_architecture(
-            architecture(self.model),
-            {name: list(tensor.shape) for name, tensor in state["model"].items()},
-            f"The checkpoint {self.checkpoint}",
-        )
+        require_fitting(self.model, state["model"], f"The checkpoint {self.checkpoint}")
         self._require_same_run(state)
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])

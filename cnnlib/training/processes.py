@@ -92,6 +92,16 @@ def from_first(make: Callable[[], Any]) -> Any:
     return answer[0]
 
 
+def first_then_all(make: Callable[[], Any]) -> Any:
+    """Return what `make` returns in each process; the first one's call ends before the others'.
+
+    So what is downloaded, or decoded and kept, is there for the others.
+    """
+    made = []
+    from_first(lambda: made.append(make()))
+    return made[0] if made else make()
+
+
 def side_by_side(model: nn.Module, device: torch.device) -> nn.Module:
     """Return the model as the processes call it in training: its gradients are averaged."""
     if count() == 1:

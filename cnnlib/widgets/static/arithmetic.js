@@ -163,3 +163,15 @@ export function convolve(input, kernel, settings) {
   const output = problem ? [] : grid(rows.output, columns.output, value);
   return { rows, columns, source, applied, output, problem, at };
 }
+
+/**
+ * A function that gives room for some numbers, again and again the same, with what is in it.
+ * @returns {(size: number) => Float64Array}
+ */
+export function keptMemory() {
+  let memory = new Float64Array(0);
+  return (size) => {
+    if (memory.length < size) memory = new Float64Array(size);
+    return memory.subarray(0, size);
+  };
+}

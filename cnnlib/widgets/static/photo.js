@@ -44,8 +44,8 @@ export function paint(canvas, width, height, write) {
 }
 
 /**
- * Paint grey levels from 0 to 255, nothing where one is NaN. (A loop of its own: calling a function
- * for each pixel takes three times as long.)
+ * Paint grey levels from 0 to 255, nothing where one is NaN. (A loop of its own, without the call of a
+ * function for each pixel.)
  * @param {HTMLCanvasElement} canvas @param {number} width @param {number} height
  * @param {Float64Array} levels
  */

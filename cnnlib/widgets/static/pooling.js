@@ -2,7 +2,7 @@
 //
 // A plane is flat, so that a photograph of 256 by 256 pixels takes a millisecond or two.
 
-import { positions } from "./arithmetic.js";
+import { keptMemory, positions } from "./arithmetic.js";
 
 /**
  * @typedef {object} Plane rows of numbers, one after the other
@@ -47,10 +47,9 @@ export function planeStore() {
   const buffers = [];
   let used = 0;
   const plane = (height, width) => {
-    const size = height * width;
-    if (!(buffers[used]?.length >= size)) buffers[used] = new Float64Array(size);
+    const memory = (buffers[used] ??= keptMemory());
     used += 1;
-    return { height, width, values: buffers[used - 1].subarray(0, size) };
+    return { height, width, values: memory(height * width) };
   };
   const clear = () => {
     used = 0;

@@ -3,7 +3,7 @@
 // A square picture and square kernels are the same along both axes, so everything here is said of
 // one axis. The field of a pixel is the square of two intervals, and the paths to it are products.
 
-import { outputSize, span } from "./arithmetic.js";
+import { keptMemory, outputSize, span } from "./arithmetic.js";
 
 /**
  * @typedef {object} Layer a convolution or pooling layer
@@ -117,15 +117,6 @@ export function averaging() {
   return (image, layers, table) =>
     layers.reduce((values, layer, l) =>
       layerOf(values, layer, table[l].output, table[l + 1].output), image);
-}
-
-/** A function that gives room for some numbers, again and again the same, with what is in it. */
-function keptMemory() {
-  let memory = new Float64Array(0);
-  return (size) => {
-    if (memory.length < size) memory = new Float64Array(size);
-    return memory.subarray(0, size);
-  };
 }
 
 /** Average down the columns of a picture of `height` by `width`, and turn it on its diagonal. */
