@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageOps
 from torch import nn
 
@@ -222,6 +223,46 @@ def predict(
             f"{', '.join(card.classes[:10])}. Give each output its name."
         )
     return [_prediction(card.classes, row) for row in logits.softmax(1).tolist()]
+
+
+class Views(nn.Module):
+    """A network that looks at each picture several times, and takes the mean of its logits.
+
+    It sees the picture as it is and mirrored, and both again shifted by `shift` pixels up and to
+    the left, down and to the right. That is test-time augmentation: as many times the cost, and
+    fewer mistakes. Train the network itself; the views are for what comes after.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Maps pictures ``(N, C, H, W)`` to logits ``(N, classes)``.
+    shift : int
+        Pixels; the rows and columns at the edge are mirrored outwards. 0 for no shifts.
+
+    Raises
+    ------
+    ValueError
+        If `shift` is negative.
+    """
+
+    def __init__(self, model: nn.Module, shift: int = 1):
+        super().__init__()
+        if shift < 0:
+            raise ValueError(f"shift is {shift!r}; it must be a number of pixels, 0 or more")
+        self.model, self.shift = model, shift
+        self.train(model.training)
+        if hasattr(model, "card"):
+            self.card = model.card
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the mean of the logits over all views, ``(N, classes)``."""
+        views = [x]
+        if self.shift:
+            height, width = x.shape[-2:]
+            padded = F.pad(x, 4 * [self.shift], mode="reflect")
+            views += [padded[..., i : i + height, i : i + width] for i in (0, 2 * self.shift)]
+        logits = [self.model(view) + self.model(view.flip(-1)) for view in views]
+        return sum(logits) / (2 * len(views))
 
 
 def save_model(path: str | Path, model: nn.Module, card: ModelCard) -> None:

@@ -46,6 +46,7 @@ PUBLISHED = {
     "lenet5_1998": 60_000,
     "simple_cnn": 1_625_281,
     "simple_resnet": 677_642,
+    "fastnet": 1_972_792,
 }
 IMAGENET = ("alexnet", "vgg*", "googlenet", "resnet18", "resnet34", "resnet50", "resnet1?[12]")
 IMAGENET = [name for pattern in IMAGENET for name in list_models(pattern)]

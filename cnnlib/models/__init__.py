@@ -1,8 +1,9 @@
 """The networks of the book: one file a family, and one registry that knows them all."""
 
 # The families enter themselves in the registry.
-from . import alexnet, googlenet, lenet, resnet, resnet_cifar, simple, vgg
+from . import alexnet, fast, googlenet, lenet, resnet, resnet_cifar, simple, vgg
 from .alexnet import AlexNet
+from .fast import FastNet
 from .googlenet import GoogLeNet
 from .lenet import LeNet5, PublishedLeNet5
 from .registry import create_model, list_models, register
@@ -15,6 +16,7 @@ __all__ = [
     "VGG",
     "AlexNet",
     "CifarResNet",
+    "FastNet",
     "GoogLeNet",
     "LeNet5",
     "PublishedLeNet5",
@@ -23,6 +25,7 @@ __all__ = [
     "SimpleResNet",
     "alexnet",
     "create_model",
+    "fast",
     "googlenet",
     "lenet",
     "list_models",
