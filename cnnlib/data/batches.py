@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+from cnnlib.seeds import seed_of
 
 from .imageset import ImageSet
 
@@ -236,8 +237,7 @@ def _generator(text: str) -> torch.Generator:
     """Return a generator on the CPU that is seeded by a text."""
     import torch
 
-    digest = hashlib.sha256(text.encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+    return torch.Generator().manual_seed(seed_of(text))
 
 
 def _check(data, batch_size, crop, padding_mode, cutout, drop_last) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -13,8 +12,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from cnnlib.files import write_atomically
+from cnnlib.seeds import seed_of
 
-from . import processes
+from . import memory, processes
 from .averaging import MovingAverage
 from .checkpoints import CHECKPOINT_VERSION, claim, load_checkpoint, require_fitting
 from .evaluation import evaluate
@@ -157,6 +157,8 @@ class _Run:
 
     def epochs(self, batches, validation):
         """Yield the epochs that are done, then train the others."""
+        if self.device.type == "cpu":
+            memory.keep()
         try:
             yield from list(self.history)
             for epoch in range(len(self.history) + 1, self.config.epochs + 1):
@@ -165,6 +167,7 @@ class _Run:
                 self.save()
                 yield record
         finally:
+            memory.give_back()
             if self.claim:
                 self.claim.release(force=True)
 
@@ -394,8 +397,7 @@ def _require_shares(pictures):
 
 def _epoch_seed(seed, epoch, rank=0):
     """Mix them, so that epoch 2 of seed 0 is not epoch 1 of seed 1, nor of another process."""
-    text = f"{seed} {epoch}" + (f" {rank}" if rank else "")
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
+    return seed_of(f"{seed} {epoch}" + (f" {rank}" if rank else ""))
 
 
 def _require_labels(labels, classes):
