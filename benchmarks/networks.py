@@ -17,6 +17,7 @@ import argparse
 import multiprocessing
 import resource
 import time
+from pathlib import Path
 from statistics import median
 
 import torch
@@ -26,7 +27,8 @@ from torch import nn
 from benchmarks.pages import RESULTS, conditions, save
 from cnnlib import records
 from cnnlib.summary import summary
-from cnnlib.training import autocast, pick_device, pick_precision
+from cnnlib.training import pick_device, pick_precision
+from cnnlib.training.settings import autocast
 from experiments.compared import NETWORKS, build
 
 RESULT = RESULTS / "networks.json"
@@ -84,10 +86,23 @@ def peak_of_training(name: str, device_name: str) -> float:
 
 
 def peak_memory(device: torch.device) -> int:
-    """Return the most bytes that this process has held so far."""
+    """Return the most bytes that this process has held so far, or since `forget_peak`."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
+    # Not getrusage: Linux lets a new process begin with the peak of the one that started it.
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return 1024 * int(line.split()[1])
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def forget_peak(device: torch.device) -> None:
+    """Let `peak_memory` count from what this process holds now, where the system can."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    elif Path("/proc/self/clear_refs").exists():
+        Path("/proc/self/clear_refs").write_text("5")
 
 
 def main() -> None:

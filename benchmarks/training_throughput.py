@@ -7,9 +7,10 @@ worker processes, whichever is faster), fp32, NCHW, and `.item()` at every step.
 
     python -m benchmarks.training_throughput [--networks resnet20 ...] [--images 6400] [--repeats 3]
 
-All sides of a network take turns; the first epoch of each is warm-up and is not counted. Memory is
-the peak of a process of its own for each side, the imports included. Prints images/s, the ratio,
-and the share of the machine's measured bf16 matrix rate; writes
+Each side lives in a process of its own, so that none sees what another has set, and all sides of a
+network take turns; the first epoch of each is warm-up and is not counted. Memory is the most that
+the side's process holds while it trains, the imports included. Prints images/s, the ratio, and the
+share of the machine's measured bf16 matrix rate; writes
 `benchmarks/results/training_throughput.json`.
 """
 
@@ -28,7 +29,7 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision import transforms
 
-from benchmarks.networks import peak_memory
+from benchmarks.networks import forget_peak, peak_memory
 from benchmarks.pages import RESULTS, conditions, save
 from cnnlib import data, records
 from cnnlib.models import create_model
@@ -134,10 +135,36 @@ def epochs_of(side: str, name: str, images: data.ImageSet, epochs: int) -> Itera
     return ours(name, images, epochs, compiled=side == SIDES[3])
 
 
-def peak_mib(side: str, name: str, n: int) -> float:
-    """Return the peak memory of an epoch, in a process of its own (workers not counted)."""
-    next(epochs_of(side, name, pictures(name, n), 1))
-    return peak_memory(pick_device()) / 2**20
+class Side:
+    """One side of a network, in a process of its own that works when it is asked to."""
+
+    def __init__(self, side: str, name: str, n: int, epochs: int):
+        context = multiprocessing.get_context("spawn")
+        self.connection, other = context.Pipe()
+        self.process = context.Process(target=serve, args=(other, side, name, n, epochs))
+        self.process.start()
+
+    def epoch(self) -> float:
+        """Train for one more epoch, and return its seconds."""
+        self.connection.send("epoch")
+        return self.connection.recv()
+
+    def end(self) -> float:
+        """End the process, and return the MiB that it held at its peak (workers not counted)."""
+        self.connection.send("end")
+        peak = self.connection.recv()
+        self.process.join()
+        return peak / 2**20
+
+
+def serve(connection, side: str, name: str, n: int, epochs: int) -> None:
+    """Answer a `Side` from within its process."""
+    images = pictures(name, n)
+    forget_peak(pick_device())  # reading all the pictures takes more than training on some
+    seconds = epochs_of(side, name, images, epochs)
+    while connection.recv() == "epoch":
+        connection.send(next(seconds))
+    connection.send(peak_memory(pick_device()))
 
 
 def matrix_rate(device, dtype=torch.bfloat16, n=2048, repeats=8) -> float:
@@ -164,13 +191,12 @@ def measured(name: str, n: int, repeats: int, rate: float) -> dict:
     """Return what was measured of one network."""
     images = pictures(name, n)
     counted = len(images) // BATCH_SIZE * BATCH_SIZE
-    sides = {side: epochs_of(side, name, images, repeats + 1) for side in SIDES}
+    sides = {side: Side(side, name, n, repeats + 1) for side in SIDES}
     seconds = {side: [] for side in SIDES}
     for _ in range(repeats + 1):
-        for side, epochs in sides.items():
-            seconds[side].append(next(epochs))
-    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-        peaks = pool.starmap(peak_mib, [(side, name, min(n, 1280)) for side in SIDES], 1)
+        for side, worker in sides.items():
+            seconds[side].append(worker.epoch())
+    peaks = [worker.end() for worker in sides.values()]
     middle = {side: median(times[1:]) for side, times in seconds.items()}
     speed = {side: counted / value for side, value in middle.items()}
     best_textbook, flops = max(speed[side] for side in TEXTBOOK), flops_per_image(name)
