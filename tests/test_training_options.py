@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from cnnlib import create_model, data
 from cnnlib.training import TrainConfig, evaluate, fit, load_checkpoint, loop, train
 
 PLAIN = TrainConfig(epochs=3, lr=0.05, schedule="constant", device="cpu", precision="fp32")
@@ -158,3 +160,22 @@ class TestHalfPrecision:
 def test_seeds_of_processes_differ():
     seeds = {loop._epoch_seed(0, epoch, rank) for epoch in range(10) for rank in range(10)}
     assert len(seeds) == 100
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_two_runs_with_one_seed_agree_to_the_bit(precision):
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 3, 16, 16), dtype=np.uint8)
+    images = data.ImageSet(pixels, np.arange(64) % 10, data.CIFAR10_CLASSES, "noise")
+
+    def run(seed):
+        torch.manual_seed(seed)
+        model = nn.Sequential(create_model("resnet20"), nn.Dropout(0.2))
+        served = data.DeviceBatches(images, 16, crop=2, flip=True, cutout=4, seed=seed)
+        config = TrainConfig(epochs=2, device="cpu", precision=precision, ema=0.5, seed=seed)
+        fit(model, served, config=config)
+        return weights(model)
+
+    once = run(seed=3)
+    torch.rand(100)  # whatever happens between the runs draws from the same generator
+    assert same(run(seed=3), once)
+    assert not same(run(seed=4), once)

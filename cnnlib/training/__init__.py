@@ -6,7 +6,8 @@ There are no callbacks. Early stopping is ``break``, plotting is the caller's lo
         print(record)
 
 Everything that an epoch does follows from the configuration, the seed and the epoch's number, so a
-run that was killed goes on from its last checkpoint to the same weights, on a CPU to the bit.
+run that was killed goes on from its last checkpoint to the same weights, on a CPU to the bit. On a
+GPU some sums are formed in an order that varies; see "Run it twice" in the README.
 """
 
 from __future__ import annotations
