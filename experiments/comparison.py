@@ -32,6 +32,7 @@ from .common import RUNS, VALIDATION, describe
 
 #: The augmentation of most comparisons: crops moved by up to four pixels, and mirrored.
 MOVED = {"crop": 4, "padding_mode": "reflect", "flip": True}
+PREPARED_ON = 5000  # training pictures
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,23 @@ class Variant:
         Options of :class:`cnnlib.data.DeviceBatches`.
     changes
         Fields of :class:`cnnlib.training.TrainConfig` that differ from the comparison's.
+    batch_size
+        Pictures a step, where they differ from the comparison's.
+    prepare
+        ``prepare(model, images)`` readies the network for pictures such as these, before it learns.
     """
 
     build: Callable[[int], nn.Module]
     augmentation: dict = field(default_factory=dict)
     changes: dict = field(default_factory=dict)
+    batch_size: int | None = None
+    prepare: Callable[[nn.Module, torch.Tensor], None] | None = None
+
+    def settings(self) -> dict:
+        """Return what a record says of it."""
+        own = {"batch_size": self.batch_size} if self.batch_size else {}
+        own |= {"prepared_by": self.prepare.__name__} if self.prepare else {}
+        return {"augmentation": self.augmentation, **self.changes, **own}
 
 
 def alike(build: Callable, names) -> dict[str, Variant]:
@@ -125,7 +138,7 @@ class Comparison:
             "commit": git["commit"],
             "config": asdict(self.own_config(variant, seed)),
             "batch_size": self.batch_size,
-            "augmentation": self.variants[variant].augmentation,
+            "variant": self.variants[variant].settings(),
             "train": parts["train"].sha256,
         }
         found = json.loads(path.read_text()) if path.exists() else {}
@@ -167,11 +180,14 @@ class Comparison:
     ) -> tuple[nn.Module, list[dict]]:
         """Train one variant, and return it with the record of each epoch."""
         torch.manual_seed(config.seed)
-        model = self.variants[variant].build(len(parts["train"].classes))
-        options = {"seed": config.seed, "shuffle": True, "drop_last": True}
-        options |= self.variants[variant].augmentation
-        loader = self.loader(parts)
-        batches = loader(parts["train"], self.batch_size, **options)
+        own, loader = self.variants[variant], self.loader(parts)
+        model = own.build(len(parts["train"].classes))
+        if own.prepare:
+            images, _ = next(iter(loader(parts["train"], PREPARED_ON)))
+            own.prepare(model, images)
+        options = {"seed": config.seed, "shuffle": True, "drop_last": True} | own.augmentation
+        batch_size = min(own.batch_size or self.batch_size, len(parts["train"]))
+        batches = loader(parts["train"], batch_size, **options)
         epochs = []
         for epoch in train(
             model, batches, loader(parts["validation"]), config, checkpoint=checkpoint
@@ -195,10 +211,7 @@ class Comparison:
     def record(self, profile: str, provenance: dict, parts: dict, runs: list) -> records.Record:
         """Return the record of all runs."""
         device = pick_device(self.config.device)
-        settings = {
-            name: {"augmentation": variant.augmentation, **variant.changes}
-            for name, variant in self.variants.items()
-        }
+        settings = {name: variant.settings() for name, variant in self.variants.items()}
         return records.Record(
             name=self.name,
             profile=profile,

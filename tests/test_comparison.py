@@ -102,6 +102,33 @@ def test_a_run_with_other_settings_is_not_kept(change, tmp_path, monkeypatch, cl
     assert "as it is" in ran
 
 
+def test_a_variant_may_have_its_own_batches_and_be_prepared(tmp_path, monkeypatch):
+    seen = []
+
+    def remember(model, images):
+        seen.append((model, images))
+
+    own = Variant(linear, batch_size=90, prepare=remember)
+    record = full(replace(TINY, variants={"own": own}), tmp_path, monkeypatch)
+    assert record.config["variants"]["own"] == {
+        "augmentation": {},
+        "batch_size": 90,
+        "prepared_by": "remember",
+    }
+    assert [epoch["steps"] for epoch in record.runs[0]["epochs"]] == [3, 3]  # of 270 pictures
+    (model, images), *others = seen
+    assert isinstance(model, nn.Module)
+    assert not others
+    assert images.shape == (270, 3, 32, 32)
+    mean = images.mean((0, 2, 3))  # normalised as the pictures to learn from
+    torch.testing.assert_close(mean, torch.zeros(3), atol=1e-4, rtol=0)
+
+
+def test_a_batch_is_never_larger_than_the_training_set(tmp_path, monkeypatch):
+    record = full(replace(TINY, batch_size=1000), tmp_path, monkeypatch)
+    assert all(epoch["steps"] == 1 for run in record.runs for epoch in run["epochs"])
+
+
 def test_a_run_of_uncommitted_code_is_not_kept(tmp_path, monkeypatch, clean):
     clean["git"]["dirty"] = True
     full(TINY, tmp_path, monkeypatch)
