@@ -178,9 +178,8 @@ def matrix_rate(device, dtype=torch.bfloat16, n=2048, repeats=8) -> float:
     return 2 * n**3 / min(seconds)
 
 
-def flops_per_image(name: str) -> float:
+def flops_per_image(model: nn.Module) -> float:
     """Count the FLOPs of a training step a picture, forward and backward, by torch's counter."""
-    model = network(name)
     x = torch.randn(2, 3, 32, 32)
     with FlopCounterMode(display=False) as counter:
         model(x).sum().backward()
@@ -199,7 +198,7 @@ def measured(name: str, n: int, repeats: int, rate: float) -> dict:
     peaks = [worker.end() for worker in sides.values()]
     middle = {side: median(times[1:]) for side, times in seconds.items()}
     speed = {side: counted / value for side, value in middle.items()}
-    best_textbook, flops = max(speed[side] for side in TEXTBOOK), flops_per_image(name)
+    best_textbook, flops = max(speed[side] for side in TEXTBOOK), flops_per_image(network(name))
     return {
         "images_per_epoch": counted,
         "flops_per_image": flops,

@@ -20,10 +20,11 @@ from functools import partial
 
 from torch import nn
 
+from cnnlib import records
 from cnnlib.models import create_model
 from cnnlib.training import NonFiniteLossError, TrainConfig
 
-from .comparison import MOVED, Comparison, Variant
+from .comparison import MOVED, Comparison, Variant, remembered
 
 ACTIVATIONS = {"ReLU": "relu", "tanh": "tanh", "sigmoid": "sigmoid"}
 RATES = (0.003, 0.01, 0.03, 0.1)
@@ -62,12 +63,19 @@ def comparison(rates: dict[str, float]) -> Comparison:
 
 def best_rates(profile: str) -> dict[str, float]:
     """Return for each activation the rate with which its training loss falls most."""
+    folder, git = comparison({}).folder(profile), records.provenance()["git"]
     rates = {}
     for name in ACTIVATIONS:
-        losses = {rate: trial(name, rate, profile) for rate in RATES}
-        rates[name] = min(losses, key=losses.get)
+        facts, work = {"rates": list(RATES), "epochs": TRIAL}, partial(trials, name, profile)
+        losses = remembered(folder / f"rates-{name}.json", facts, git, work)
+        rates[name] = min(RATES, key=lambda rate: losses[str(rate)])
         print(f"{name}: {losses}, so {rates[name]}", flush=True)
     return rates
+
+
+def trials(variant: str, profile: str) -> dict[str, float]:
+    """Return the training loss at the end of a trial at each rate."""
+    return {str(rate): trial(variant, rate, profile) for rate in RATES}
 
 
 def trial(variant: str, rate: float, profile: str) -> float:

@@ -135,20 +135,14 @@ class Comparison:
         """Return a run that ended before, from the same commit and settings, or run it now."""
         path = self.folder(profile) / f"{slug(variant)}-{seed}.json"
         facts = {
-            "commit": git["commit"],
             "config": asdict(self.own_config(variant, seed)),
             "batch_size": self.batch_size,
             "variant": self.variants[variant].settings(),
             "train": parts["train"].sha256,
         }
-        found = json.loads(path.read_text()) if path.exists() else {}
-        if found.get("facts") == facts and not git["dirty"]:
-            print(f"{variant}, seed {seed}: from {path}", flush=True)
-            return found["run"]
-        run = self.one(profile, variant, seed, parts)
-        text = json.dumps({"facts": facts, "run": run})
-        write_atomically(path, lambda file: file.write(text.encode()))
-        path.with_suffix(".pt").unlink()
+        work = partial(self.one, profile, variant, seed, parts)
+        run = remembered(path, facts, git, work)
+        path.with_suffix(".pt").unlink(missing_ok=True)
         return run
 
     def own_config(self, variant: str, seed: int) -> TrainConfig:
@@ -234,6 +228,19 @@ class Comparison:
         folder = RUNS / f"{self.name}-{profile}"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+
+def remembered(path: Path, facts: dict, git: dict, work: Callable) -> dict:
+    """Return what `work` returned before, from the same commit and facts, or do it now."""
+    facts = facts | {"commit": git["commit"]}
+    found = json.loads(path.read_text()) if path.exists() else {}
+    if found.get("facts") == facts and not git["dirty"]:
+        print(f"from {path}", flush=True)
+        return found["run"]
+    run = work()
+    text = json.dumps({"facts": facts, "run": run})
+    write_atomically(path, lambda file: file.write(text.encode()))
+    return run
 
 
 def slug(variant: str) -> str:

@@ -213,6 +213,13 @@ def test_the_rate_is_the_one_with_the_smallest_loss(monkeypatch):
     assert alexnet_tricks.best_rates("full") == {"ReLU": 0.03, "tanh": 0.01, "sigmoid": 0.1}
 
 
+def test_trials_that_ended_are_kept(monkeypatch, clean):
+    monkeypatch.setattr(alexnet_tricks, "trial", lambda name, rate, _: rate)
+    first = alexnet_tricks.best_rates("full")
+    monkeypatch.setattr(alexnet_tricks, "trial", lambda *_: pytest.fail("it tried again"))
+    assert alexnet_tricks.best_rates("full") == first == dict.fromkeys(first, 0.003)
+
+
 def test_a_trial_that_ends_early_is_never_the_best(monkeypatch):
     def explode(*_):
         raise NonFiniteLossError("the loss is nan")
