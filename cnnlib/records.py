@@ -188,6 +188,24 @@ def load(name: str, folder: str | Path | None = None) -> Record:
     return Record(**state)
 
 
+def benchmark(name: str) -> dict:
+    """Return what ``python -m benchmarks.NAME`` measured, as it was shipped.
+
+    Raises
+    ------
+    ValueError
+        If there is no such result; the message lists those that are there.
+    """
+    here = Path(__file__).resolve().parent
+    checkout = here.parent / "benchmarks" / "results"
+    folder = checkout if checkout.is_dir() else here / "benchmarks"
+    path = folder / f"{name}.json"
+    if not path.exists():
+        there = ", ".join(sorted(p.stem for p in folder.glob("*.json"))) or "none"
+        raise ValueError(f"There is no benchmark {name!r} in {folder}; there are: {there}.")
+    return json.loads(path.read_text())
+
+
 def validate(state: dict) -> None:
     """Check that ``state`` (a record as a dict) is complete and agrees with itself.
 

@@ -56,12 +56,17 @@ def test_the_wheel_holds_widgets_and_records(tmp_path):
         for path in folder.rglob("*")
         if path.suffix in (".py", ".js", ".css", ".json", ".safetensors")
     }
+    timed = (ROOT / "benchmarks" / "results").glob("*.json")
+    expected |= {f"cnnlib/benchmarks/{path.name}" for path in timed}
     assert expected <= names
-    assert not any(name.startswith(("tests/", "results/", "experiments/")) for name in names)
+    assert not any(
+        name.startswith(("tests/", "results/", "experiments/", "benchmarks/")) for name in names
+    )
 
 
 def test_every_folder_of_the_package_is_shipped():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    shipped = set(project["tool"]["setuptools"]["packages"]) - {"cnnlib.results"}
+    shipped = set(project["tool"]["setuptools"]["packages"])
+    shipped -= {"cnnlib.results", "cnnlib.benchmarks"}
     folders = {path.parent.relative_to(ROOT) for path in (ROOT / "cnnlib").rglob("__init__.py")}
     assert shipped == {".".join(folder.parts) for folder in folders}

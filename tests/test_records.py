@@ -228,3 +228,10 @@ def shipped_model(record):
 
 def test_the_example_is_complete():
     assert asdict(records.Record(**example())).keys() == example().keys()
+
+
+def test_a_benchmark_is_what_its_file_says():
+    (path,) = (records.results_folder().parent / "benchmarks/results").glob("streaming.json")
+    assert records.benchmark("streaming") == json.loads(path.read_text())
+    with pytest.raises(ValueError, match=r"no benchmark 'streeming'.*streaming"):
+        records.benchmark("streeming")
