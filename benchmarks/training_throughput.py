@@ -19,7 +19,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from statistics import median
 
 import torch
@@ -128,20 +128,30 @@ def augmentation(images: data.ImageSet) -> float:
     return min(seconds)
 
 
-def epochs_of(side: str, name: str, images: data.ImageSet, epochs: int) -> Iterator[float]:
+def epochs_of(side: str, name: str, n: int, epochs: int) -> Iterator[float]:
     """Return the epochs of one side of a network."""
+    images = pictures(name, n)
+    forget_peak(pick_device())  # reading all the pictures takes more than training on some
     if side in TEXTBOOK:
         return textbook(name, images, workers=2 * (side == SIDES[1]))
     return ours(name, images, epochs, compiled=side == SIDES[3])
 
 
 class Side:
-    """One side of a network, in a process of its own that works when it is asked to."""
+    """One side of a comparison, in a process of its own that works when it is asked to.
 
-    def __init__(self, side: str, name: str, n: int, epochs: int):
+    Parameters
+    ----------
+    epochs
+        A function of a module, which returns an iterator over the seconds of its epochs.
+    *arguments
+        What it is called with.
+    """
+
+    def __init__(self, epochs: Callable[..., Iterator[float]], *arguments):
         context = multiprocessing.get_context("spawn")
         self.connection, other = context.Pipe()
-        self.process = context.Process(target=serve, args=(other, side, name, n, epochs))
+        self.process = context.Process(target=serve, args=(other, epochs, arguments))
         self.process.start()
 
     def epoch(self) -> float:
@@ -157,11 +167,9 @@ class Side:
         return peak / 2**20
 
 
-def serve(connection, side: str, name: str, n: int, epochs: int) -> None:
+def serve(connection, epochs: Callable[..., Iterator[float]], arguments: tuple) -> None:
     """Answer a `Side` from within its process."""
-    images = pictures(name, n)
-    forget_peak(pick_device())  # reading all the pictures takes more than training on some
-    seconds = epochs_of(side, name, images, epochs)
+    seconds = epochs(*arguments)
     while connection.recv() == "epoch":
         connection.send(next(seconds))
     connection.send(peak_memory(pick_device()))
@@ -190,7 +198,7 @@ def measured(name: str, n: int, repeats: int, rate: float) -> dict:
     """Return what was measured of one network."""
     images = pictures(name, n)
     counted = len(images) // BATCH_SIZE * BATCH_SIZE
-    sides = {side: Side(side, name, n, repeats + 1) for side in SIDES}
+    sides = {side: Side(epochs_of, side, name, n, repeats + 1) for side in SIDES}
     seconds = {side: [] for side in SIDES}
     for _ in range(repeats + 1):
         for side, worker in sides.items():
