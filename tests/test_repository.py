@@ -339,9 +339,10 @@ MAY_IMPORT = {
     "palette": set(),
     "profiles": set(),
     "files": set(),
+    "seeds": set(),
     "records": {"files"},
-    "data": {"files"},
-    "training": {"files"},
+    "data": {"files", "seeds"},
+    "training": {"files", "seeds"},
     "transfer": {"models", "prediction"},
     "prediction": {"data", "models", "training"},
     "scratch": {"arithmetic"},
@@ -354,7 +355,8 @@ MAY_IMPORT = {
     "exercises": {"arithmetic", "scratch"},
 }
 NEVER_TORCH = {
-    *("__init__", "arithmetic", "exercises", "files", "palette", "profiles", "scratch", "widgets"),
+    *("__init__", "arithmetic", "exercises", "files", "palette"),
+    *("profiles", "scratch", "seeds", "widgets"),
 }
 
 
