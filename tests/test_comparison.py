@@ -14,7 +14,14 @@ from torch import nn
 from cnnlib import data, records
 from cnnlib.arithmetic import conv_parameters
 from cnnlib.training import NonFiniteLossError, TrainConfig
-from experiments import alexnet_tricks, compared, residual_blocks, vgg_kernels
+from experiments import (
+    alexnet_tricks,
+    cifar10_fast,
+    compared,
+    fast_steps,
+    residual_blocks,
+    vgg_kernels,
+)
 from experiments.comparison import Comparison, Variant, slug
 
 
@@ -248,3 +255,39 @@ def test_a_network_without_a_block_has_its_shortcut_alone(variant):
 def test_every_compared_network_takes_the_same_pictures():
     for name in compared.NETWORKS:
         assert compared.build(name).eval()(torch.randn(2, 3, 32, 32)).shape == (2, 10)
+
+
+def test_each_step_of_the_ladder_adds_what_it_is_called():
+    steps = list(fast_steps.COMPARISON.variants.values())
+    for (name, added), before, after in zip(
+        list(fast_steps.STEPS.items())[1:], steps[:-1], steps[1:], strict=True
+    ):
+        old, new = ({**variant.settings(), **variant.build.keywords} for variant in (before, after))
+        differ = {key for key in old | new if old.get(key) != new.get(key)}
+        names = {"prepare": "prepared_by"}
+        assert differ == {names.get(key, key) for key in added}, name
+
+
+def test_the_last_step_is_the_recipe():
+    last = fast_steps.COMPARISON.variants["moving average"]
+    (recipe,) = cifar10_fast.COMPARISON.variants.values()
+    assert (last.augmentation, last.prepare) == (recipe.augmentation, recipe.prepare)
+    config = fast_steps.COMPARISON.own_config("moving average", seed=0)
+    expected = replace(cifar10_fast.CONFIG, epochs=config.epochs, compile=False)
+    assert config == expected
+    assert last.batch_size == cifar10_fast.COMPARISON.batch_size
+
+
+def test_the_first_step_begins_with_torchs_own_kernels():
+    stage = fast_steps.start(10, identity=False).stages[1]
+    bound = 1 / math.sqrt(stage.conv1.in_channels * 9)  # torch draws from -bound to bound
+    assert stage.conv1.weight.abs().max() <= bound
+    assert fast_steps.start(10, identity=True).stages[1].conv1.weight.max() == 1
+
+
+def test_the_recipe_is_tested_in_views(tmp_path, monkeypatch):
+    quick = replace(cifar10_fast.CONFIG, epochs=1, device="cpu", precision="fp32", compile=False)
+    record = full(replace(cifar10_fast.COMPARISON, config=quick), tmp_path, monkeypatch)
+    (run,) = record.runs
+    assert run["views"]["n"] == run["test"]["test"]["n"] == 50
+    assert record.config["variants"]["fastnet"]["prepared_by"] == "whiten"
