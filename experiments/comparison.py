@@ -88,7 +88,8 @@ class Comparison:
     train
         Training pictures to use at most; None for all that are not held out.
     measure
-        ``measure(model, loader, parts)`` returns more facts for a run's entry in the record;
+        ``measure(model, loader, parts)`` returns more facts for a run's entry in the record, or its
+        own ``test``;
         ``loader(images)`` gives normalised batches, and `parts` are the splits by name.
     """
 

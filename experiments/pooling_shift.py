@@ -12,7 +12,9 @@ J. T. Springenberg et al., "Striving for Simplicity", ICLR workshop 2015: stride
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -20,18 +22,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from cnnlib import data, records
-from cnnlib.training import (
-    TrainConfig,
-    collect_logits,
-    fingerprint,
-    pick_device,
-    pick_precision,
-    train,
-)
+from cnnlib.training import TrainConfig, collect_logits
 
-from .common import RUNS, VALIDATION, describe
+from .comparison import Comparison, Variant
 
-NAME = "pooling_shift"
 CROP = 24  # pixels a side, of 32
 SHIFTS = range(5)  # pixels
 ANGLES = (0, 5, 10, 15, 20, 30, 45)  # degrees
@@ -47,8 +41,6 @@ VARIANTS = {
     "max, global head": ("max", "global", False),
     "max, augmented": ("max", "flatten", True),
 }
-CONFIG = TrainConfig(epochs=12, lr=0.1, schedule="one_cycle", weight_decay=5e-4)
-BATCH_SIZE = 128
 
 
 def blur_pool() -> nn.Sequential:
@@ -173,86 +165,48 @@ def conditions() -> dict[str, dict]:
     return shifts | angles
 
 
-def measure(model: nn.Module, test_set, **options) -> tuple[dict, dict]:
+def under_every_condition(model: nn.Module, loader, parts: dict) -> dict:
     """Return the test results under every condition, and how often the answer stays the same."""
     results, same, straight = {}, {}, None
     for name, how in conditions().items():
-        batches = Crops(data.DeviceBatches(test_set, 500, shuffle=False, **options), **how)
-        logits, labels = collect_logits(model, batches, precision="fp32")
+        logits, labels = collect_logits(model, loader(parts["test"], **how), precision="fp32")
         said = logits.argmax(1)
         straight = said if straight is None else straight
         correct, loss = int((said == labels).sum()), float(F.cross_entropy(logits, labels))
         results[name] = records.measured(len(labels), correct, loss)
         same[name] = float((said == straight).float().mean())
-    return results, same
+    return {"test": results, "same_answer": same}
 
 
-def one(variant: str, seed: int, config: TrainConfig, parts: dict) -> dict:
-    """Train one variant with one seed, and measure it at the end."""
-    mean, std = data.channel_statistics(parts["train"])
-    options = {"mean": mean, "std": std, "device": pick_device(config.device)}
-    torch.manual_seed(seed)
-    model = build(variant, len(parts["train"].classes))
-    learning = data.DeviceBatches(
-        parts["train"], BATCH_SIZE, seed=seed, flip=True, drop_last=True, **options
-    )
-    held_out = data.DeviceBatches(parts["validation"], 500, shuffle=False, **options)
-    at = Anywhere(seed) if VARIANTS[variant][2] else shifted(0)
-    batches, validation = Crops(learning, at), Crops(held_out, shifted(0))
-    epochs = []
-    for record in train(model, batches, validation, replace(config, seed=seed)):
-        epochs.append(asdict(record))
-    results, same = measure(model, parts["test"], **options)
-    accuracies = "  ".join(f"{name} {result['accuracy']:.1%}" for name, result in results.items())
-    speed = epochs[-1]["images_per_second"]
-    print(f"{variant}, seed {seed}, {speed:.0f} images/s: {accuracies}", flush=True)
-    return {
-        "variant": variant,
-        "seed": seed,
-        "seconds": sum(epoch["seconds"] for epoch in epochs),
-        "epochs": epochs,
-        "test": results,
-        "same_answer": same,
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "fingerprint": fingerprint(model),
-    }
+class CroppedComparison(Comparison):
+    """A comparison whose networks see the middle of each picture, or crops from anywhere."""
+
+    def loader(self, parts: dict) -> Callable:
+        """Return what makes batches of crops, cut where ``at`` says, or ``anywhere``."""
+        whole = super().loader(parts)
+
+        def load(images, batch_size=500, at=None, turn=None, anywhere=False, **options):
+            at = Anywhere(options["seed"]) if anywhere else at or shifted(0)
+            return Crops(whole(images, batch_size, **options), at, turn)
+
+        return load
+
+    def record(self, *arguments) -> records.Record:
+        """Return the record of all runs, with the size of the crops."""
+        record = super().record(*arguments)
+        return replace(record, config=record.config | {"crop": CROP})
 
 
-def load(profile: str) -> dict:
-    """Return the pictures to learn from, to choose by, and to test on."""
-    train_set, test_set = data.cifar10(fallback=profile == "short")
-    held_out = min(VALIDATION, len(train_set) // 10)
-    train_set, validation = data.split(train_set, validation=held_out, seed=0)
-    if profile == "short":
-        train_set, validation = train_set.subset(slice(2000)), validation.subset(slice(200))
-        test_set = test_set.subset(slice(500))
-    return {"train": train_set, "validation": validation, "test": test_set}
+def variant(name: str) -> Variant:
+    """Return a variant: its network, and where its crops are cut in training."""
+    *_, anywhere = VARIANTS[name]
+    return Variant(partial(build, name), {"flip": True} | ({"anywhere": True} if anywhere else {}))
 
 
-def run(profile, seeds, original_pixels=None):
-    """Train every variant once a seed, measure each on the test set once, write the record."""
-    if original_pixels:
-        raise ValueError(f"{NAME} has no test on original pixels: leave the option out.")
-    provenance = records.provenance()
-    config = CONFIG if profile == "full" else replace(CONFIG, epochs=1)
-    parts = load(profile)
-    runs = [one(variant, seed, config, parts) for seed in seeds for variant in VARIANTS]
-    device = pick_device(config.device)
-    record = records.Record(
-        name=NAME,
-        profile=profile,
-        **provenance,
-        device=records.describe_device(str(device)),
-        precision=pick_precision(config.precision, device),
-        config={**asdict(config), "batch_size": BATCH_SIZE, "crop": CROP, "flip": True},
-        data=describe(parts),
-        architecture={
-            "name": NAME,
-            "num_classes": len(parts["train"].classes),
-            "parameters": runs[0]["parameters"],
-            "fingerprint": runs[0]["fingerprint"],
-        },
-        runs=runs,
-    )
-    print("record:", records.save(record, RUNS if profile == "short" else None))
-    return record
+COMPARISON = CroppedComparison(
+    name="pooling_shift",
+    variants={name: variant(name) for name in VARIANTS},
+    config=TrainConfig(epochs=12, lr=0.1, schedule="one_cycle", weight_decay=5e-4),
+    measure=under_every_condition,
+)
+run = COMPARISON.run

@@ -84,14 +84,21 @@ def test_every_variant_halves_three_times(variant):
     assert model[3:](x).shape == (2, 10)
 
 
+def variants(record):
+    return record.config["variants"].items()
+
+
 def test_the_record_says_what_was_done(monkeypatch, tmp_path):
     monkeypatch.setattr(data, "cifar10", lambda fallback: PICTURES)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(pooling_shift, "BATCH_SIZE", 8)
-    monkeypatch.setattr(pooling_shift, "CONFIG", TrainConfig(epochs=2, lr=0.05, device="cpu"))
-    record = pooling_shift.run("short", range(2))
+    config = TrainConfig(epochs=2, lr=0.05, device="cpu")
+    plan = replace(pooling_shift.COMPARISON, config=config, batch_size=8)
+    record = plan.run("short", range(2))
     assert records.load("pooling_shift", tmp_path / "runs") == record
     assert len(record.runs) == 2 * len(pooling_shift.VARIANTS)
+    assert record.config["crop"] == 24
+    augmented = {name: "anywhere" in own["augmentation"] for name, own in variants(record)}
+    assert augmented == {name: name == "max, augmented" for name in pooling_shift.VARIANTS}
     for run in record.runs:
         assert set(run["test"]) == set(pooling_shift.conditions())
         assert run["test"]["shift 0"] == run["test"]["angle 0"]
@@ -118,6 +125,8 @@ def test_a_network_that_counts_bright_pixels_does_not_mind_a_turn():
         labels=PICTURES[1].labels % 2,
         classes=("bright", "dark"),
     )
-    results, same = pooling_shift.measure(Bright(), bright, device="cpu")
-    assert all(result["correct"] == 10 for result in results.values())
-    assert set(same.values()) == {1.0}
+    parts = {"train": PICTURES[0], "test": bright}
+    loader = pooling_shift.COMPARISON.loader(parts)
+    measured = pooling_shift.under_every_condition(Bright(), loader, parts)
+    assert all(result["correct"] == 10 for result in measured["test"].values())
+    assert set(measured["same_answer"].values()) == {1.0}
