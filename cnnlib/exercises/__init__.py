@@ -17,6 +17,7 @@ from .alexnet import (
     check_local_response_norm,
     check_top_k_error,
 )
+from .compared import check_agreeing_pairs, check_largest_batch, check_paired_interval
 from .grading import Check, Verdict
 from .inception import (
     check_bottleneck_macs,
@@ -43,6 +44,7 @@ from .seeing import (
     check_receptive_field,
     check_same_padding,
 )
+from .speed import check_loss_scale, check_one_cycle, check_speedup
 from .training import (
     check_batch_norm,
     check_cross_entropy,
@@ -54,6 +56,7 @@ from .training import (
 __all__ = [
     "Check",
     "Verdict",
+    "check_agreeing_pairs",
     "check_avg_pool2d",
     "check_batch_norm",
     "check_block_parameters",
@@ -71,11 +74,15 @@ __all__ = [
     "check_field_interval",
     "check_grouped_parameters",
     "check_inception_channels",
+    "check_largest_batch",
     "check_lenet_parameters",
     "check_local_response_norm",
+    "check_loss_scale",
     "check_max_pool2d",
+    "check_one_cycle",
     "check_option_a",
     "check_output_size",
+    "check_paired_interval",
     "check_partial_connections",
     "check_pointwise",
     "check_receptive_field",
@@ -84,6 +91,7 @@ __all__ = [
     "check_same_padding",
     "check_sgd_step",
     "check_softmax",
+    "check_speedup",
     "check_stack_macs",
     "check_subsample",
     "check_top_k_error",
