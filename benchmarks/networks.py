@@ -24,8 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from benchmarks.pages import RESULTS, conditions, save
-from cnnlib import records
+from benchmarks.recording import RESULTS, computed_on, conditions, save
 from cnnlib.summary import summary
 from cnnlib.training import pick_device, pick_precision
 from cnnlib.training.settings import autocast
@@ -136,12 +135,9 @@ def main() -> None:
         print(f", {each['training_peak_mib']:6.0f} MiB")
     result = {
         "what": f"training and predicting batches of {BATCH_SIZE}, weights by AdamW",
-        "device": records.describe_device(str(device)),
-        "precision": pick_precision("auto", device),
-        "versions": records.provenance()["versions"],
         "networks": found,
-    } | conditions()
-    save(RESULT, result)
+    }
+    save(RESULT, result | computed_on(device) | conditions())
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ from urllib.parse import unquote, urlsplit
 
 from playwright.sync_api import Page
 
-from benchmarks.pages import HTML, RESULTS, chromium, of_the_book, save, served
+from benchmarks.pages import HTML, chromium, of_the_book, served
+from benchmarks.recording import RESULTS, save
 
 RESULT = RESULTS / "page_weight.json"
 LIMIT, AIM = 1_000_000, 500_000  # bytes

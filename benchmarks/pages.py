@@ -1,14 +1,11 @@
-"""What the benchmarks in a browser share: the built book, a widget alone, and how to record."""
+"""What the benchmarks in a browser share: the built book, and a widget alone."""
 
 from __future__ import annotations
 
-import json
 import os
-import platform
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,7 +15,6 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "_build" / "html"
-RESULTS = Path(__file__).parent / "results"
 
 ALONE = '<!DOCTYPE html><html lang="en"><body><div id="here" style="width: 46rem"></div></body>'
 
@@ -101,18 +97,3 @@ def mount(page: Page, widget, before: str = "null") -> None:
     page.set_content(ALONE)
     page.evaluate(before)
     page.evaluate(MOUNT, {"state": state, "css": widget._css})
-
-
-def conditions() -> dict:
-    """Return the machine, its load and the day: a time means nothing without them."""
-    return {
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "load_average": round(os.getloadavg()[0], 1),  # other work on the machine lengthens it
-        "date": date.today().isoformat(),
-    }
-
-
-def save(path: Path, result: dict) -> None:
-    """Write what was measured."""
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")

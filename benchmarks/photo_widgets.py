@@ -19,7 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from playwright.sync_api import Browser, CDPSession
 
-from benchmarks.pages import RESULTS, chromium, conditions, mount, save
+from benchmarks.pages import chromium, mount
+from benchmarks.recording import RESULTS, conditions, save
 from cnnlib import widgets
 from cnnlib.widgets import base
 

@@ -21,10 +21,10 @@ from statistics import median
 
 import numpy as np
 
-from benchmarks.pages import RESULTS, conditions, save
-from cnnlib import data, records
+from benchmarks.recording import RESULTS, computed_on, conditions, save
+from cnnlib import data
 from cnnlib.models import create_model
-from cnnlib.training import TrainConfig, pick_device, pick_precision, train
+from cnnlib.training import TrainConfig, pick_device, train
 
 RESULT = RESULTS / "streaming.json"
 LEAST = 0.7
@@ -73,14 +73,12 @@ def main() -> int:
     print(f": {ratio:.1%}")
     result = {
         "what": "images/s of training ResNet-20, pictures in memory or on the disk",
-        "device": records.describe_device(str(device)),
-        "precision": pick_precision("auto", device),
         "data": images.name,
         "images_per_second": speed,
         "ratio": round(ratio, 3),
         "least": LEAST,
     }
-    save(RESULT, result | conditions())
+    save(RESULT, result | computed_on(device) | conditions())
     return 0 if ratio >= LEAST else 1
 
 

@@ -20,7 +20,7 @@ from statistics import median
 import torch
 import torch.nn.functional as F
 
-from benchmarks.pages import RESULTS, conditions, save
+from benchmarks.recording import RESULTS, computed_on, conditions, save
 from benchmarks.training_throughput import (
     BATCH_SIZE,
     MEAN,
@@ -32,7 +32,7 @@ from benchmarks.training_throughput import (
     pictures,
     textbook,
 )
-from cnnlib import data, records
+from cnnlib import data
 from cnnlib.training import memory, pick_device, pick_precision
 from cnnlib.training.settings import autocast
 
@@ -133,16 +133,13 @@ def main() -> None:
         print(f"  {found[-1]['ratio_to_textbook']:5.2f} x the textbook", flush=True)
     result = {
         "what": "images/s of training ResNet-20, augmentation included",
-        "device": records.describe_device(str(device)),
-        "precision": pick_precision("auto", device),
-        "versions": records.provenance()["versions"],
         "data": data.cifar10()[0].name,
         "repeats": arguments.repeats,
         "flops_per_image": flops,
         "bf16_matrix_rate": rate,
         "steps": found,
     }
-    save(RESULT, result | conditions())
+    save(RESULT, result | computed_on(device) | conditions())
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from statistics import median
 
 from playwright.sync_api import Browser
 
-from benchmarks.pages import HTML, RESULTS, chromium, conditions, of_the_book, save, served
+from benchmarks.pages import HTML, chromium, of_the_book, served
+from benchmarks.recording import RESULTS, conditions, save
 
 RESULT = RESULTS / "widget_appearance.json"
 LIMIT_MS, LIMIT_SHIFT = 1000, 0.01

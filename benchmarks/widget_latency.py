@@ -13,7 +13,8 @@ import sys
 
 import numpy as np
 
-from benchmarks.pages import RESULTS, chromium, conditions, mount, save
+from benchmarks.pages import chromium, mount
+from benchmarks.recording import RESULTS, conditions, save
 from cnnlib.widgets import ConvolutionExplorer
 
 RESULT = RESULTS / "widget_latency.json"

@@ -528,6 +528,15 @@ def _key(figure: Figure, colors: dict, beyond: tuple[str, str], note: str) -> No
 # --- Curves ---------------------------------------------------------------------------------
 
 
+def power_of_ten(value: float, position: int | None = None) -> str:
+    """Return a tick of a logarithmic axis, such as ``10³``: a matplotlib formatter.
+
+    The figures are raised by their letters and not by their size, so that a phone can show them.
+    """
+    raised = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+    return "10" + f"{np.log10(value):.0f}".translate(raised)
+
+
 @matplotlib.rc_context(STYLE)
 def learning_curves(record: Any) -> Figure:
     """Draw loss and accuracy over the epochs, in training and in validation.

@@ -229,8 +229,8 @@ class Views(nn.Module):
     """A network that looks at each picture several times, and takes the mean of its logits.
 
     It sees the picture as it is and mirrored, and both again shifted by `shift` pixels up and to
-    the left, down and to the right. That is test-time augmentation: as many times the cost, and
-    fewer mistakes. Train the network itself; the views are for what comes after.
+    the left, down and to the right. That is test-time augmentation; each view costs as much as the
+    picture alone. Train the network itself; the views are for what comes after.
 
     Parameters
     ----------

@@ -104,6 +104,39 @@ def wilson_interval(correct: int, n: int, z: float = 1.96) -> tuple[float, float
     return max(0.0, center - half), min(1.0, center + half)
 
 
+def student_interval(values) -> tuple:
+    """Return the mean over seeds, and half of its 95 % interval after Student.
+
+    Parameters
+    ----------
+    values : array_like, shape (seeds, ...)
+        One value a seed, or an array of them.
+
+    Returns
+    -------
+    mean, half
+        As floats, or as arrays of the remaining shape: the mean lies within ``mean ± half``.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two seeds: one says nothing of how far the others lie.
+
+    References
+    ----------
+    Student, "The Probable Error of a Mean", Biometrika, 1908.
+    """
+    import numpy as np
+    from scipy.stats import t
+
+    values = np.asarray(values, dtype=float)
+    n = len(values)
+    if n < 2:
+        raise ValueError(f"An interval needs at least 2 seeds, and there is {n}.")
+    half = t.ppf(0.975, n - 1) * values.std(axis=0, ddof=1) / math.sqrt(n)
+    return values.mean(axis=0), half
+
+
 def percent(share: float) -> str:
     """Return a share in [0, 1] as the book prints it, such as ``"91.3 %"``."""
     return f"{share:.1%}".replace("%", " %")
@@ -154,9 +187,7 @@ def file_sha256(path: str | Path) -> str:
 
 def results_folder() -> Path:
     """Return the folder of the shipped records: ``results/`` in a checkout, or the package's."""
-    here = Path(__file__).resolve().parent
-    checkout = here.parent / "results"
-    return checkout if checkout.is_dir() else here / "results"
+    return _shipped("results", "results")
 
 
 def save(record: Record, folder: str | Path | None = None) -> Path:
@@ -176,10 +207,7 @@ def load(name: str, folder: str | Path | None = None) -> Record:
     ValueError
         If there is no such record (the message lists those that are there), or it is not valid.
     """
-    path = Path(folder or results_folder()) / f"{name}.json"
-    if not path.exists():
-        there = ", ".join(sorted(p.stem for p in path.parent.glob("*.json"))) or "none"
-        raise ValueError(f"There is no record {name!r} in {path.parent}; there are: {there}.")
+    path = _found("record", name, Path(folder or results_folder()))
     try:
         state = json.loads(path.read_text())
     except ValueError as error:
@@ -196,13 +224,7 @@ def benchmark(name: str) -> dict:
     ValueError
         If there is no such result; the message lists those that are there.
     """
-    here = Path(__file__).resolve().parent
-    checkout = here.parent / "benchmarks" / "results"
-    folder = checkout if checkout.is_dir() else here / "benchmarks"
-    path = folder / f"{name}.json"
-    if not path.exists():
-        there = ", ".join(sorted(p.stem for p in folder.glob("*.json"))) or "none"
-        raise ValueError(f"There is no benchmark {name!r} in {folder}; there are: {there}.")
+    path = _found("benchmark", name, _shipped("benchmarks/results", "benchmarks"))
     return json.loads(path.read_text())
 
 
@@ -264,6 +286,20 @@ _FIELDS: dict[str, Callable[[object], bool]] = {
         v is None or (isinstance(v, dict) and {"file", "bytes", "sha256", "seed"} <= v.keys())
     ),
 }
+
+
+def _shipped(in_checkout, in_package):
+    here = Path(__file__).resolve().parent
+    folder = here.parent / in_checkout
+    return folder if folder.is_dir() else here / in_package
+
+
+def _found(kind, name, folder):
+    path = folder / f"{name}.json"
+    if not path.exists():
+        there = ", ".join(sorted(p.stem for p in folder.glob("*.json"))) or "none"
+        raise ValueError(f"There is no {kind} {name!r} in {folder}; there are: {there}.")
+    return path
 
 
 def _wrong_fields(state):

@@ -1,7 +1,7 @@
-"""The fastest honest recipe: `fastnet` on CIFAR-10 within ten minutes of two CPU cores.
+"""A recipe for a short training on CIFAR-10: `fastnet`, whitened, in large batches.
 
-Every choice was made on the validation pictures. The test pictures are looked at once, at the end:
-each as it is, and in six views.
+Choices are made on the validation pictures. The test pictures are looked at once, at the end: each
+as it is, and in six views.
 
 References
 ----------

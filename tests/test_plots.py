@@ -551,3 +551,13 @@ def test_matrix_leaves_a_cell_without_number_empty():
 def test_matrices_refuse(grids, signs, message):
     with pytest.raises(ValueError, match=message):
         plots.matrices(*grids, signs=signs)
+
+
+def test_powers_of_ten_are_raised_by_their_letters():
+    assert [plots.power_of_ten(x) for x in (1e-12, 0.001, 1, 10, 1e6)] == [
+        "10⁻¹²",
+        "10⁻³",
+        "10⁰",
+        "10¹",
+        "10⁶",
+    ]

@@ -235,3 +235,20 @@ def test_a_benchmark_is_what_its_file_says():
     assert records.benchmark("streaming") == json.loads(path.read_text())
     with pytest.raises(ValueError, match=r"no benchmark 'streeming'.*streaming"):
         records.benchmark("streeming")
+
+
+def test_the_interval_of_three_seeds_by_hand():
+    mean, half = records.student_interval([80.0, 82.0, 84.0])
+    assert mean == 82
+    assert half == pytest.approx(4.3027 * 2 / 3**0.5, rel=1e-4)  # t of two degrees of freedom
+
+
+def test_the_interval_of_several_columns_is_that_of_each():
+    mean, half = records.student_interval([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0], [4.0, 5.0]])
+    assert mean.tolist() == [2.5, 5.0]
+    assert half == pytest.approx([3.1824 * (5 / 3) ** 0.5 / 2, 0.0], rel=1e-4)
+
+
+def test_one_seed_has_no_interval():
+    with pytest.raises(ValueError, match="at least 2 seeds, and there is 1"):
+        records.student_interval([0.9])

@@ -1,10 +1,10 @@
-"""A small network that learns CIFAR-10 fast, for its time: a whitened first layer, and no stem.
+"""A small network for short trainings on CIFAR-10, with a whitened first layer.
 
 References
 ----------
 D. C. Page, "How to Train Your ResNet", myrtle.ai, 2018 and 2019: the whitened first layer.
-K. Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", arXiv:2404.00498, 2024, section 2
-and appendix: the shape of this network, its first weights, and the frozen first layer.
+K. Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", arXiv:2404.00498, 2024: the
+shape of this network, its first weights, and the frozen first layer.
 S. Zagoruyko, N. Komodakis, "DiracNets", arXiv:1706.00388, 2017: kernels that begin as identity.
 """
 
@@ -40,7 +40,7 @@ class Stage(nn.Module):
 
 
 class FastNet(nn.Module):
-    """Seven convolutions and one linear layer: what a minute of training gives most for.
+    """Seven convolutions and one linear layer, shallow and wide.
 
     Takes ``(N, in_channels, H, W)``, at least 9x9, gives logits ``(N, num_classes)``. The first
     layer has 2x2 kernels, two for each value that they see, which `whiten` sets once.

@@ -1,0 +1,39 @@
+"""How benchmarks record what they measured: where, and under which conditions."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from datetime import date
+from pathlib import Path
+
+from cnnlib import records
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def conditions() -> dict:
+    """Return the machine, its load and the day: a time means nothing without them."""
+    return {
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "load_average": round(os.getloadavg()[0], 1),  # other work on the machine lengthens it
+        "date": date.today().isoformat(),
+    }
+
+
+def computed_on(device) -> dict:
+    """Return a device, the precision that it trains in, and the versions that computed."""
+    from cnnlib.training import pick_precision  # not for those who time a browser: it needs torch
+
+    return {
+        "device": records.describe_device(str(device)),
+        "precision": pick_precision("auto", device),
+        "versions": records.provenance()["versions"],
+    }
+
+
+def save(path: Path, result: dict) -> None:
+    """Write what was measured."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
