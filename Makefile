@@ -34,9 +34,12 @@ $(OLD)/.ready: requirements.txt
 	  --no-deps anywidget ipywidgets==7.7.1
 	@touch $@
 
+# As `jupyter-book build .`, which has no option to run several notebooks side by side.
 book: $(READY)  ## run every notebook and build the book
 	@rm -rf _build
-	$(BIN)/jupyter-book build . -W -n --keep-going
+	@$(BIN)/jupyter-book config sphinx . > /dev/null
+	PYTHONPATH=book/_ext OMP_NUM_THREADS=1 $(BIN)/sphinx-build -j auto -W -n --keep-going \
+	  -d _build/.doctrees . _build/html
 	@echo "The book is in _build/html/index.html; 'make serve' opens it on localhost."
 
 serve: $(READY) ## show the built book at http://127.0.0.1:8000
@@ -62,7 +65,8 @@ notebooks: $(READY) ## run every notebook and refresh its committed text outputs
 full: $(READY)  ## run the long experiments and record them in results/
 	$(BIN)/python -m experiments resnet20_cifar10 --profile full
 	$(BIN)/python -m experiments resnet20_eight_classes --profile full
-	$(BIN)/python -m experiments pooling_shift --profile full --seeds 3
+	for name in pooling_shift vgg_kernels alexnet_tricks residual_blocks compared; do \
+	  $(BIN)/python -m experiments $$name --profile full --seeds 3 || exit; done
 
 lint: $(READY)  ## check style, format and the stamped address
 	$(BIN)/ruff check
@@ -86,4 +90,4 @@ chromium: $(READY)
 	$(BIN)/playwright install chromium; fi
 
 clean:          ## remove what was built; the environment stays
-	rm -rf _build .pytest_cache .ruff_cache .hypothesis
+	rm -rf _build conf.py .pytest_cache .ruff_cache .hypothesis

@@ -433,6 +433,8 @@ def setup(app):
     register_plugin("sphinxcontrib.bibtex.style.referencing", "author_year_round", RoundAuthorYear)
     # Jupyter Book sets this for an extension that the book leaves out.
     app.add_config_value("comments_config", {}, "html")
+    # It brings this one, which does nothing here, and does not say that it stands parallel reading.
+    app.extensions["sphinx_multitoc_numbering"].parallel_read_safe = True
     app.add_css_file("made.css", priority=400)
     app.add_post_transform(KeepStill)
     app.add_post_transform(JoinPercent)
