@@ -12,15 +12,13 @@ D. C. Page, "How to Train Your ResNet", myrtle.ai, 2018 and 2019; K. Jordan, "94
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
-from cnnlib import records
 from cnnlib.models import create_model
 from cnnlib.prediction import Views
-from cnnlib.training import TrainConfig, collect_logits
+from cnnlib.training import TrainConfig
 
-from .comparison import Comparison, Variant
+from .comparison import Comparison, Variant, tested
 
 #: Crops moved by up to two pixels; every picture is mirrored in every other epoch.
 ALTERNATING = {"crop": 2, "padding_mode": "reflect", "flip": "alternating"}
@@ -48,11 +46,8 @@ def whiten(model: nn.Module, images: torch.Tensor) -> None:
 
 
 def in_views(model: nn.Module, loader, parts: dict) -> dict:
-    """Return what the network scores on the test set if it looks at each picture six times."""
-    logits, labels = collect_logits(Views(model), loader(parts["test"]))
-    correct = int((logits.argmax(1) == labels).sum())
-    loss = float(F.cross_entropy(logits, labels))
-    return {"views": records.measured(len(labels), correct, loss)}
+    """Return what the network scores if it looks at each test picture six times."""
+    return {"views": tested(Views(model), loader, parts)}
 
 
 COMPARISON = Comparison(

@@ -130,9 +130,7 @@ class Classification:
         }
         tests = {"test": test_set}
         if original_pixels:
-            tests["original pixels"] = self._seen(data.image_folder(original_pixels)[1])
-            if tests["original pixels"].classes != test_set.classes:
-                raise ValueError(f"{original_pixels} has other classes than {test_set.name}.")
+            tests["original pixels"] = original_test(original_pixels, test_set)
         return splits, tests
 
     def _seen(self, images):
@@ -171,12 +169,11 @@ class Classification:
         results, confusions = {}, {}
         for name, images in tests.items():
             logits, labels = collect_logits(model, batches(images), precision="fp32")
-            predicted = logits.argmax(1)
-            correct, loss = int((predicted == labels).sum()), F.cross_entropy(logits, labels).item()
-            results[name] = records.measured(len(labels), correct, loss)
-            confusions[name] = count_pairs(labels, predicted, logits.shape[1])
+            results[name] = score(logits, labels)
+            confusions[name] = count_pairs(labels, logits.argmax(1), logits.shape[1])
             low, high = results[name]["interval"]
-            say(f"seed {seed}  {name}: {correct / len(labels):.2%} ({low:.2%} to {high:.2%})")
+            accuracy = results[name]["accuracy"]
+            say(f"seed {seed}  {name}: {accuracy:.2%} ({low:.2%} to {high:.2%})")
         return model, {
             "seed": seed,
             "seconds": sum(epoch["seconds"] for epoch in epochs),
@@ -205,6 +202,14 @@ class Classification:
         }
 
 
+def original_test(path: Path, like: data.ImageSet) -> data.ImageSet:
+    """Return the test pictures of an archive or folder, of the classes of `like` alone."""
+    images = data.image_folder(path)[1]
+    if not set(like.classes) <= set(images.classes):
+        raise ValueError(f"{path} has other classes than {like.name}.")
+    return images.only(*like.classes)
+
+
 def say(text: str) -> None:
     """Print a line at once: of several processes the first alone."""
     if processes.is_first():
@@ -218,6 +223,12 @@ def describe(parts: dict) -> dict:
         for name, part in parts.items()
     }
     return {"name": parts["train"].name, "splits": splits}
+
+
+def score(logits: torch.Tensor, labels: torch.Tensor) -> dict:
+    """Return what a record says of a test: how many, how many right, and the mean loss."""
+    correct = int((logits.argmax(1) == labels).sum())
+    return records.measured(len(labels), correct, float(F.cross_entropy(logits, labels)))
 
 
 def count_pairs(labels: torch.Tensor, predicted: torch.Tensor, classes: int) -> torch.Tensor:

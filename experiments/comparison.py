@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from cnnlib import data, records
@@ -28,11 +27,12 @@ from cnnlib.training import (
     train,
 )
 
-from .common import RUNS, VALIDATION, describe
+from .common import RUNS, VALIDATION, describe, original_test, score
 
 #: The augmentation of most comparisons: crops moved by up to four pixels, and mirrored.
 MOVED = {"crop": 4, "padding_mode": "reflect", "flip": True}
 PREPARED_ON = 5000  # training pictures
+TESTS = "test", "original pixels"  # of the parts of the data, those to test on
 
 
 @dataclass(frozen=True)
@@ -108,11 +108,9 @@ class Comparison:
         """Train every variant with every seed, measure each once, and write the record."""
         if processes.count() > 1:
             raise ValueError(f"{self.name} compares short runs: begin it in one process.")
-        if original_pixels:
-            raise ValueError(f"{self.name} has no test on original pixels: leave the option out.")
         plan = self.shortened() if profile == "short" else self
         provenance = records.provenance()  # before the work: what is committed now is what runs
-        parts = plan.load(profile)
+        parts = plan.load(profile, original_pixels)
         runs = [
             plan.kept(profile, variant, seed, parts, provenance["git"])
             for seed in seeds
@@ -122,7 +120,7 @@ class Comparison:
         print("record:", records.save(record, RUNS if profile == "short" else None))
         return record
 
-    def load(self, profile: str) -> dict:
+    def load(self, profile: str, original_pixels: Path | None = None) -> dict:
         """Return the pictures to learn from, to choose by, and to test on."""
         train_set, test_set = data.cifar10(fallback=profile == "short")
         held_out = min(VALIDATION, len(train_set) // 10)
@@ -130,7 +128,10 @@ class Comparison:
         if profile == "short":
             validation, test_set = validation.subset(slice(200)), test_set.subset(slice(500))
         train_set = train_set.subset(slice(self.train))
-        return {"train": train_set, "validation": validation, "test": test_set}
+        parts = {"train": train_set, "validation": validation, "test": test_set}
+        if original_pixels:
+            parts["original pixels"] = original_test(original_pixels, test_set)
+        return parts
 
     def kept(self, profile: str, variant: str, seed: int, parts: dict, git: dict) -> dict:
         """Return a run that ended before, from the same commit and settings, or run it now."""
@@ -139,7 +140,7 @@ class Comparison:
             "config": asdict(self.own_config(variant, seed)),
             "batch_size": self.batch_size,
             "variant": self.variants[variant].settings(),
-            "train": parts["train"].sha256,
+            "parts": {name: part.sha256 for name, part in parts.items()},
         }
         work = partial(self.one, profile, variant, seed, parts)
         run = remembered(path, facts, git, work)
@@ -155,16 +156,14 @@ class Comparison:
         checkpoint = self.folder(profile) / f"{slug(variant)}-{seed}.pt"
         model, epochs = self.trained(variant, self.own_config(variant, seed), parts, checkpoint)
         loader = self.loader(parts)
-        logits, labels = collect_logits(model, loader(parts["test"]), precision="fp32")
-        correct = int((logits.argmax(1) == labels).sum())
-        loss = float(F.cross_entropy(logits, labels))
+        results = tested(model, loader, parts)
         more = self.measure(model, loader, parts) if self.measure else {}
         return {
             "variant": variant,
             "seed": seed,
             "seconds": sum(epoch["seconds"] for epoch in epochs),
             "epochs": epochs,
-            "test": {"test": records.measured(len(labels), correct, loss)},
+            "test": results,
             "parameters": sum(p.numel() for p in model.parameters()),
             "fingerprint": fingerprint(model),
             **more,
@@ -229,6 +228,15 @@ class Comparison:
         folder = RUNS / f"{self.name}-{profile}"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+
+def tested(model: nn.Module, loader: Callable, parts: dict) -> dict[str, dict]:
+    """Return how the model does, in fp32, on each of the parts to test on."""
+    return {
+        name: score(*collect_logits(model, loader(parts[name]), precision="fp32"))
+        for name in TESTS
+        if name in parts
+    }
 
 
 def remembered(path: Path, facts: dict, git: dict, work: Callable) -> dict:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +25,7 @@ from torch import nn
 from cnnlib import data, records
 from cnnlib.training import TrainConfig, collect_logits
 
+from .common import score
 from .comparison import Comparison, Variant
 
 CROP = 24  # pixels a side, of 32
@@ -172,14 +174,19 @@ def under_every_condition(model: nn.Module, loader, parts: dict) -> dict:
         logits, labels = collect_logits(model, loader(parts["test"], **how), precision="fp32")
         said = logits.argmax(1)
         straight = said if straight is None else straight
-        correct, loss = int((said == labels).sum()), float(F.cross_entropy(logits, labels))
-        results[name] = records.measured(len(labels), correct, loss)
+        results[name] = score(logits, labels)
         same[name] = float((said == straight).float().mean())
     return {"test": results, "same_answer": same}
 
 
 class CroppedComparison(Comparison):
     """A comparison whose networks see the middle of each picture, or crops from anywhere."""
+
+    def load(self, profile: str, original_pixels: Path | None = None) -> dict:
+        """Return the pictures; those to test on are altered, and are the data set's own."""
+        if original_pixels:
+            raise ValueError(f"{self.name} has no test on original pixels: leave the option out.")
+        return super().load(profile)
 
     def loader(self, parts: dict) -> Callable:
         """Return what makes batches of crops, cut where ``at`` says, or ``anywhere``."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import nn
 
 from cnnlib import data, records
@@ -146,9 +147,32 @@ def test_a_run_of_uncommitted_code_is_not_kept(tmp_path, monkeypatch, clean):
     assert ran == list(TINY.variants)
 
 
-def test_original_pixels_are_refused():
-    with pytest.raises(ValueError, match="original pixels"):
-        TINY.run("short", range(1), original_pixels="slice.tar")
+def folder_of(images, path):
+    """Write pictures as a folder of PNG files, one half of them to learn from."""
+    for i, (image, label) in enumerate(zip(images.images, images.labels, strict=True)):
+        folder = path / ("train", "test")[i // 10 % 2] / images.classes[label]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image.transpose(1, 2, 0)).save(folder / f"{i}.png")
+
+
+def test_original_pixels_are_tested_too(tmp_path):
+    drawn, _ = data.stand_in(train=60, test=1)
+    folder_of(drawn, tmp_path / "pixels")
+    plan = replace(TINY, variants={"guess": Variant(linear)})
+    record = plan.run("short", range(1), tmp_path / "pixels")
+    (found,) = record.runs
+    assert list(found["test"]) == ["test", "original pixels"]
+    assert record.data["splits"]["original pixels"]["n"] == 30
+    assert found["test"]["original pixels"]["n"] == 30
+    without = plan.run("short", range(1)).runs[0]
+    assert without["test"] == {"test": found["test"]["test"]}
+
+
+def test_original_pixels_of_other_classes_are_refused(tmp_path):
+    drawn, _ = data.stand_in(train=60, test=1)
+    folder_of(drawn.only("circle", "ring"), tmp_path / "pixels")
+    with pytest.raises(ValueError, match="other classes"):
+        TINY.run("short", range(1), tmp_path / "pixels")
 
 
 def test_a_name_becomes_a_file():
@@ -289,5 +313,5 @@ def test_the_recipe_is_tested_in_views(tmp_path, monkeypatch):
     quick = replace(cifar10_fast.CONFIG, epochs=1, device="cpu", precision="fp32", compile=False)
     record = full(replace(cifar10_fast.COMPARISON, config=quick), tmp_path, monkeypatch)
     (run,) = record.runs
-    assert run["views"]["n"] == run["test"]["test"]["n"] == 50
+    assert run["views"]["test"]["n"] == run["test"]["test"]["n"] == 50
     assert record.config["variants"]["fastnet"]["prepared_by"] == "whiten"
