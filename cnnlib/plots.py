@@ -243,7 +243,8 @@ def architecture(model: Any, input_size: Sequence[int]) -> Architecture:
     root of the maps' side, and as thick as the square root of their channels. Branches stand side
     by side, a shortcut beside the layers that it goes around. Layers that keep the shape
     (activations, normalisation, dropout) are left out. Blocks that come several times in a row are
-    drawn once if the network is deep, with their number beside them.
+    drawn once if the network is deep, with their number beside them. What runs in training alone,
+    such as GoogLeNet's auxiliary heads, is not drawn: draw it by itself.
 
     Parameters
     ----------

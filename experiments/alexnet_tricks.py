@@ -14,8 +14,7 @@ Networks", NeurIPS 2012, sections 3.1, 4.1 and 4.2.
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from torch import nn
@@ -27,7 +26,7 @@ from cnnlib.training import NonFiniteLossError, TrainConfig
 from .comparison import MOVED, Comparison, Variant, remembered
 
 ACTIVATIONS = {"ReLU": "relu", "tanh": "tanh", "sigmoid": "sigmoid"}
-RATES = (0.003, 0.01, 0.03, 0.1)
+RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 TRIAL = 2  # epochs
 #: variant -> the network's options, and the augmentation
 VARIANTS = {
@@ -45,12 +44,25 @@ def build(variant: str, num_classes: int = 10) -> nn.Module:
     return create_model("alexnet", num_classes=num_classes, image_size=32, **options)
 
 
-def comparison(rates: dict[str, float]) -> Comparison:
-    """Return the comparison in which each activation learns at its own constant rate.
+@dataclass(frozen=True)
+class TriedComparison(Comparison):
+    """A comparison whose record holds the trials by which its rates were chosen."""
 
-    That of ReLU is the highest rate of the others.
+    trials: dict[str, dict] = field(default_factory=dict)
+
+    def record(self, *arguments) -> records.Record:
+        """Return the record of all runs, with the trials."""
+        record = super().record(*arguments)
+        return replace(record, config=record.config | {"trials": self.trials})
+
+
+def comparison(trials: dict[str, dict]) -> TriedComparison:
+    """Return the comparison in which each activation learns at the best of the rates tried.
+
+    The runs in which the rate falls to zero have ReLU's as their highest.
     """
     plain = {"schedule": "constant", "weight_decay": 0.0}
+    rates = {name: best(losses) for name, losses in trials.items()}
     changes = {name: {**plain, "lr": rate} for name, rate in rates.items()}
     variants = {
         name: Variant(partial(build, name), augmentation, changes.get(name, {}))
@@ -58,38 +70,42 @@ def comparison(rates: dict[str, float]) -> Comparison:
     }
     peak = rates.get("ReLU", max(RATES))
     config = TrainConfig(epochs=12, lr=peak, schedule="one_cycle", weight_decay=5e-4)
-    return Comparison("alexnet_tricks", variants, config, train=20_000)
+    return TriedComparison("alexnet_tricks", variants, config, train=20_000, trials=trials)
 
 
-def best_rates(profile: str) -> dict[str, float]:
-    """Return for each activation the rate with which its training loss falls most."""
+def best(losses: dict[str, float | None]) -> float:
+    """Return the rate with the smallest loss, of those whose trial came to its end."""
+    return float(min((rate for rate in losses if losses[rate] is not None), key=losses.get))
+
+
+def tried(profile: str) -> dict[str, dict]:
+    """Return for each activation the training loss at the end of a trial at each rate."""
     folder, git = comparison({}).folder(profile), records.provenance()["git"]
-    rates = {}
+    found = {}
     for name in ACTIVATIONS:
         facts, work = {"rates": list(RATES), "epochs": TRIAL}, partial(trials, name, profile)
-        losses = remembered(folder / f"rates-{name}.json", facts, git, work)
-        rates[name] = min(RATES, key=lambda rate: losses[str(rate)])
-        print(f"{name}: {losses}, so {rates[name]}", flush=True)
-    return rates
+        found[name] = remembered(folder / f"rates-{name}.json", facts, git, work)
+        print(f"{name}: {found[name]}, so {best(found[name])}", flush=True)
+    return found
 
 
-def trials(variant: str, profile: str) -> dict[str, float]:
-    """Return the training loss at the end of a trial at each rate."""
+def trials(variant: str, profile: str) -> dict[str, float | None]:
+    """Return the training loss of one activation at the end of a trial at each rate."""
     return {str(rate): trial(variant, rate, profile) for rate in RATES}
 
 
-def trial(variant: str, rate: float, profile: str) -> float:
-    """Return the training loss at the end of a trial; infinite if it ended early."""
-    plan = comparison({variant: rate})
+def trial(variant: str, rate: float, profile: str) -> float | None:
+    """Return the training loss at the end of a trial; None if it ended early."""
+    plan = comparison({variant: {str(rate): 0.0}})  # no choice
     plan = plan.shortened() if profile == "short" else plan
     config = replace(plan.own_config(variant, seed=0), epochs=TRIAL)
     try:
         _, epochs = plan.trained(variant, config, plan.load(profile))
     except NonFiniteLossError:
-        return math.inf
+        return None
     return epochs[-1]["train_loss"]
 
 
 def run(profile, seeds, original_pixels=None):
     """Choose the rates, then train and measure every variant and write the record."""
-    return comparison(best_rates(profile)).run(profile, seeds, original_pixels)
+    return comparison(tried(profile)).run(profile, seeds, original_pixels)

@@ -217,7 +217,8 @@ def test_what_is_kept_is_the_run_itself(tmp_path, monkeypatch, clean):
 
 def test_alexnets_activations_learn_each_at_its_rate():
     rates = {"ReLU": 0.01, "tanh": 0.003, "sigmoid": 0.1}
-    plan = alexnet_tricks.comparison(rates)
+    losses = {name: {str(rate): 1.0, "0.03": 1.5} for name, rate in rates.items()}
+    plan = alexnet_tricks.comparison(losses)
     for name, rate in rates.items():
         config = plan.own_config(name, seed=1)
         assert (config.schedule, config.lr, config.seed) == ("constant", rate, 1)
@@ -229,7 +230,7 @@ def test_alexnets_tricks_come_one_at_a_time():
     def dropouts(name):
         return {m.p for m in alexnet_tricks.build(name).modules() if isinstance(m, nn.Dropout)}
 
-    plan = alexnet_tricks.comparison({"ReLU": 0.01})
+    plan = alexnet_tricks.comparison({"ReLU": {"0.01": 1.0}})
     kinds = {"ReLU": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
     for name, kind in kinds.items():
         assert sum(isinstance(m, kind) for m in alexnet_tricks.build(name).modules()) == 7
@@ -238,17 +239,16 @@ def test_alexnets_tricks_come_one_at_a_time():
         assert bool(variant.augmentation) == ("augmentation" in name)
 
 
-def test_the_rate_is_the_one_with_the_smallest_loss(monkeypatch):
-    losses = {("ReLU", 0.03): 1.5, ("tanh", 0.01): 1.2, ("sigmoid", 0.1): 2.0}
-    monkeypatch.setattr(alexnet_tricks, "trial", lambda name, rate, _: losses.get((name, rate), 9))
-    assert alexnet_tricks.best_rates("full") == {"ReLU": 0.03, "tanh": 0.01, "sigmoid": 0.1}
+def test_the_rate_is_the_one_with_the_smallest_loss():
+    assert alexnet_tricks.best({"0.003": 1.5, "0.01": 1.2, "0.1": None}) == 0.01
 
 
 def test_trials_that_ended_are_kept(monkeypatch, clean):
     monkeypatch.setattr(alexnet_tricks, "trial", lambda name, rate, _: rate)
-    first = alexnet_tricks.best_rates("full")
+    first = alexnet_tricks.tried("full")
     monkeypatch.setattr(alexnet_tricks, "trial", lambda *_: pytest.fail("it tried again"))
-    assert alexnet_tricks.best_rates("full") == first == dict.fromkeys(first, 0.003)
+    assert alexnet_tricks.tried("full") == first
+    assert first["tanh"] == {str(rate): rate for rate in alexnet_tricks.RATES}
 
 
 def test_a_trial_that_ends_early_is_never_the_best(monkeypatch):
@@ -256,7 +256,13 @@ def test_a_trial_that_ends_early_is_never_the_best(monkeypatch):
         raise NonFiniteLossError("the loss is nan")
 
     monkeypatch.setattr(Comparison, "trained", explode)
-    assert alexnet_tricks.trial("ReLU", 0.1, "short") == math.inf
+    assert alexnet_tricks.trial("ReLU", 0.1, "short") is None
+
+
+def test_the_trials_are_in_the_record(monkeypatch, tmp_path):
+    losses = {"ReLU": {"0.003": 1.2, "0.1": None}}
+    plan = replace(alexnet_tricks.comparison(losses), variants={"tiny": Variant(linear)})
+    assert plan.run("short", range(1)).config["trials"] == losses
 
 
 @pytest.mark.parametrize("variant", residual_blocks.NETWORKS)

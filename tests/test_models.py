@@ -56,14 +56,29 @@ SHAPES = FIXED | {name: [(3, 32, 32), (3, 36, 41)] for name in list_models("vgg*
 ANY_SIZE = [(3, 16, 16), (3, 19, 12)]
 
 every_model = pytest.mark.parametrize("name", list_models())
-# Where depth alone differs, the shallow ones say as much.
-KINDS = ["resnet20", "plain20", "lenet5", "lenet5_1998", "simple_cnn", "simple_resnet"]
-KINDS += ["alexnet", "vgg11", "googlenet", "resnet18", "resnet50"]
-each_kind = pytest.mark.parametrize("name", KINDS)
+#: Where depth alone differs, the shallowest says as much: those left out, by the one that speaks.
+DEEPER = {
+    "resnet20": ["resnet32", "resnet44", "resnet56", "resnet110"],
+    "plain20": ["plain32", "plain44", "plain56"],
+    "vgg11": ["vgg13", "vgg16", "vgg19"],
+    "resnet18": ["resnet34"],
+    "resnet50": ["resnet101", "resnet152"],
+}
+#: Networks with other layers in them, as their options make them.
+FORMS = {
+    "vgg11, BatchNorm": ("vgg11", {"batch_norm": True}),
+    "resnet20, pre-activation": ("resnet20", {"preactivation": True}),
+    "resnet18, option A": ("resnet18", {"shortcut": "A"}),
+}
+LEFT_OUT = [name for names in DEEPER.values() for name in names]
+KINDS = [name for name in list_models() if name not in LEFT_OUT]
+each_kind = pytest.mark.parametrize("name", [*KINDS, *FORMS])
 
 
 def build(name, seed=0, **options):
     """Build a network; one of ImageNet in its small form, and with nothing random in training."""
+    name, form = FORMS.get(name, (name, {}))
+    options = form | options
     if name in IMAGENET:
         options = {"num_classes": 10, "image_size": 32} | options
     if name in [*list_models("[av]*"), "googlenet"]:
@@ -73,6 +88,7 @@ def build(name, seed=0, **options):
 
 
 def pictures(name, n=4, which=0, dtype=torch.float32):
+    name, _ = FORMS.get(name, (name, {}))
     shape = SHAPES.get(name, ANY_SIZE)[which]
     return torch.randn(n, *shape, generator=torch.Generator().manual_seed(n)).to(dtype)
 
@@ -100,6 +116,17 @@ def stated(name, pattern):
 
 def test_registry_holds_exactly_the_published_networks():
     assert list_models() == sorted(PUBLISHED)
+
+
+def test_those_left_out_differ_in_depth_alone():
+    assert len(KINDS) + len(LEFT_OUT) == len(list_models())
+    for shallow, deeper in DEEPER.items():
+        for name in deeper:
+            assert kinds_of_layers(name) == kinds_of_layers(shallow), name
+
+
+def kinds_of_layers(name):
+    return {(type(module), len(list(module.children())) == 0) for module in on_meta(name).modules()}
 
 
 def test_list_models_takes_a_pattern():

@@ -71,8 +71,10 @@ class AlexNet(nn.Module):
       paper rounds to 60 million. Without the groups it would have 62,378,344.
     - Local response normalisation follows its first two convolutions: each number is divided by
       ``(2 + 1e-4 s) ** 0.75``, where ``s`` is the sum of squares over five neighbouring channels.
-    - Its first maps have 55x55 pixels. That needs pictures of 227x227 without padding; the text
-      says 224x224, which torchvision pads by 2.
+    - Its first maps have 55x55 pixels, from pictures of 224x224: the authors' code rounds the
+      number of positions up, so that the last kernels hang over the edge by three pixels. Here,
+      as in torchvision, two zeros on every side give as many.
+    - Dropout follows its two hidden layers; here, as in torchvision, it precedes them.
     - Its weights are drawn with a standard deviation of 0.01, and the biases begin at 1 in the
       second, fourth and fifth convolution and the hidden layers, else at 0. Here the hidden layers
       are drawn as He et al. (2015) do, with their activation's gain, the last layer as in the

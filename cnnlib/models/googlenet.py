@@ -163,6 +163,9 @@ class GoogLeNet(nn.Module):
       reason: 6,624,904 parameters, with 5x5 kernels 7,005,832.
     - BatchNorm came a year later. Its convolutions have biases in place of it, which makes
       6,998,552 parameters, and two layers of local response normalisation stand in its stem.
+    - Its first row, by the numbers printed in the table, is a depthwise separable layer: eight
+      7x7 kernels for each colour, then a 1x1 convolution to 64. Here, as in torchvision, it is an
+      ordinary 7x7 convolution; the counts above are with it.
     - Two auxiliary heads are part of its training. Here they are built if asked for.
     - Its pooling before module 5a is 3x3, not 2x2 as in torchvision and here.
     - It drops 40 % of the last 1,024 numbers in training; torchvision and this one 20 %.

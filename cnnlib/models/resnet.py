@@ -47,8 +47,9 @@ class ResNet(nn.Module):
 
     Takes ``(N, in_channels, H, W)`` of any size, gives logits ``(N, num_classes)``. The keys of
     the ``state_dict`` are torchvision's. The published network differs from torchvision's, and
-    from this one, in one thing: its bottlenecks have their stride in the first 1x1 convolution,
-    not in the 3x3. That changes no parameter.
+    from this one: its bottlenecks have their stride in the first 1x1 convolution, not in the 3x3,
+    which changes no parameter; and in its first comparison (table 2) 18 and 34 layers have
+    shortcuts of option A.
 
     The weights are drawn as He et al. (2015) do, by ``fan_in``; in torchvision the convolutions by
     ``fan_out``, and the last layer by torch's default.
