@@ -1,6 +1,6 @@
 """Six networks of five families, in their forms for 32 by 32 pixels, under one recipe and budget.
 
-Everybody sees the same 135,000 pictures, three epochs, with AdamW: the one optimiser whose usual
+Everybody sees the same 45,000 pictures three times, with AdamW: the one optimiser whose usual
 learning rate suits all six, with BatchNorm and without. VGG-16 has BatchNorm here, which came
 the year after it.
 """

@@ -532,3 +532,23 @@ def test_the_environment_is_exact_and_complete():
 def test_the_package_asks_for_lower_bounds_only():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert all(re.fullmatch(r"[\w.-]+>=[\d.]+", line) for line in project["dependencies"])
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_exercise_has_a_folded_solution(path):
+    """One exercise a cell, and behind it folded cells that say what they show."""
+    cells = nbformat.read(path, as_version=4).cells
+    for i, cell in enumerate(cells):
+        count = cell.source.count(":class: exercise")
+        if not count:
+            continue
+        assert count == 1, cell.source[:80]
+        prompts = []
+        for after in cells[i + 1 :]:
+            if after.cell_type == "markdown":
+                break
+            if "hide-cell" in after.metadata.get("tags", []):
+                prompts.append(after.metadata.get("mystnb", {}).get("code_prompt_show", ""))
+        assert prompts, f"no solution behind: {cell.source[:80]}"
+        assert prompts[0].startswith("Show "), cell.source[:80]
+        assert all(prompts), cell.source[:80]
