@@ -1,7 +1,7 @@
 """A recipe for a short training on CIFAR-10: `fastnet`, whitened, in large batches.
 
-Choices are made on the validation pictures. The test pictures are looked at once, at the end: each
-as it is, and in six views.
+Choices are made on the validation pictures; `fast_trials` shows how. The test pictures are looked
+at once, at the end: each as it is, and in six views.
 
 References
 ----------
@@ -30,7 +30,6 @@ CONFIG = TrainConfig(
     weight_decay=1e-3,
     label_smoothing=0.2,
     ema=0.98,
-    compile=True,
 )
 BATCH_SIZE = 512
 

@@ -15,9 +15,7 @@ from torch import nn
 from .cifar10_fast import ALTERNATING, BATCH_SIZE, CONFIG, build, in_views, whiten
 from .comparison import Comparison, Variant
 
-FIRST = replace(
-    CONFIG, epochs=3, lr=0.1, schedule="step", label_smoothing=0.0, ema=None, compile=False
-)
+FIRST = replace(CONFIG, epochs=3, lr=0.1, schedule="step", label_smoothing=0.0, ema=None)
 RANDOM = ALTERNATING | {"flip": True}
 #: step -> what it changes, beside all that the steps before it changed
 STEPS = {

@@ -20,6 +20,7 @@ from experiments import (
     cifar10_fast,
     compared,
     fast_steps,
+    fast_trials,
     residual_blocks,
     vgg_kernels,
 )
@@ -303,7 +304,7 @@ def test_the_last_step_is_the_recipe():
     (recipe,) = cifar10_fast.COMPARISON.variants.values()
     assert (last.augmentation, last.prepare) == (recipe.augmentation, recipe.prepare)
     config = fast_steps.COMPARISON.own_config("moving average", seed=0)
-    expected = replace(cifar10_fast.CONFIG, epochs=config.epochs, compile=False)
+    expected = replace(cifar10_fast.CONFIG, epochs=config.epochs)
     assert config == expected
     assert last.batch_size == cifar10_fast.COMPARISON.batch_size
 
@@ -316,8 +317,23 @@ def test_the_first_step_begins_with_torchs_own_kernels():
 
 
 def test_the_recipe_is_tested_in_views(tmp_path, monkeypatch):
-    quick = replace(cifar10_fast.CONFIG, epochs=1, device="cpu", precision="fp32", compile=False)
+    quick = replace(cifar10_fast.CONFIG, epochs=1, device="cpu", precision="fp32")
     record = full(replace(cifar10_fast.COMPARISON, config=quick), tmp_path, monkeypatch)
     (run,) = record.runs
     assert run["views"]["test"]["n"] == run["test"]["test"]["n"] == 50
     assert record.config["variants"]["fastnet"]["prepared_by"] == "whiten"
+
+
+def test_trials_change_one_thing_and_never_see_a_test_picture(tmp_path, monkeypatch):
+    quick = replace(fast_trials.COMPARISON.config, epochs=1, device="cpu", precision="fp32")
+    the_recipe, trial = "the recipe", "twice the weight decay"
+    few = {name: fast_trials.COMPARISON.variants[name] for name in (the_recipe, trial)}
+    plan = replace(fast_trials.COMPARISON, config=quick, variants=few)
+    record = full(plan, tmp_path, monkeypatch)
+    assert "test" not in record.data["splits"]
+    assert all(list(run["test"]) == ["validation"] for run in record.runs)
+    for run in record.runs:  # what the last epoch saw in its own precision
+        assert run["test"]["validation"]["accuracy"] == run["epochs"][-1]["validation_accuracy"]
+    changed = record.config["variants"][trial]
+    assert changed.pop("weight_decay") == 2 * cifar10_fast.CONFIG.weight_decay
+    assert changed == record.config["variants"][the_recipe]
