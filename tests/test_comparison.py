@@ -326,8 +326,8 @@ def test_the_recipe_is_tested_in_views(tmp_path, monkeypatch):
 
 def test_trials_change_one_thing_and_never_see_a_test_picture(tmp_path, monkeypatch):
     quick = replace(fast_trials.COMPARISON.config, epochs=1, device="cpu", precision="fp32")
-    the_recipe, trial = "the recipe", "twice the weight decay"
-    few = {name: fast_trials.COMPARISON.variants[name] for name in (the_recipe, trial)}
+    guess, trial = "as first guessed", "twice the weight decay"
+    few = {name: fast_trials.COMPARISON.variants[name] for name in (guess, trial)}
     plan = replace(fast_trials.COMPARISON, config=quick, variants=few)
     record = full(plan, tmp_path, monkeypatch)
     assert "test" not in record.data["splits"]
@@ -335,5 +335,5 @@ def test_trials_change_one_thing_and_never_see_a_test_picture(tmp_path, monkeypa
     for run in record.runs:  # what the last epoch saw in its own precision
         assert run["test"]["validation"]["accuracy"] == run["epochs"][-1]["validation_accuracy"]
     changed = record.config["variants"][trial]
-    assert changed.pop("weight_decay") == 2 * cifar10_fast.CONFIG.weight_decay
-    assert changed == record.config["variants"][the_recipe]
+    assert changed.pop("weight_decay") == 2 * fast_trials.FIRST.weight_decay
+    assert changed == record.config["variants"][guess]
