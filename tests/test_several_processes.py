@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -100,6 +102,37 @@ def test_a_killed_process_is_begun_again_and_the_run_ends(tmp_path, two):
     assert first["weights"] == second["weights"] == two[0]["weights"]
     state = load_checkpoint(tmp_path / "run.pt")
     assert len(state["history"]) == 3
+
+
+def on_two_machines(*command: str, **environment: str) -> list[subprocess.CompletedProcess]:
+    """Run a command by two launchers that find each other by the network; return how they ended."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        endpoint = f"127.0.0.1:{unused.getsockname()[1]}"
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1"]
+    launcher += ["--max-restarts=1", "--rdzv-backend=c10d", f"--rdzv-endpoint={endpoint}"]
+    launcher += ["--local-addr=127.0.0.1"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"} | environment
+    options = {"env": environment, "capture_output": True, "text": True, "timeout": 300}
+    with ThreadPoolExecutor() as pool:
+        ends = [pool.submit(subprocess.run, [*launcher, *command], **options) for _ in range(2)]
+    return [end.result() for end in ends]
+
+
+def test_a_process_killed_on_one_of_two_machines_is_begun_again(tmp_path, two):
+    fresh = {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+    for ended in on_two_machines(str(SCRIPT), str(tmp_path), "--kill", **fresh):
+        assert ended.returncode == 0, ended.stderr[-3000:]
+    assert (tmp_path / "died").exists()
+    first, second = (json.loads((tmp_path / f"rank-{i}.json").read_text()) for i in (0, 1))
+    assert [epoch["epoch"] for epoch in first["history"]] == [1, 2, 3]
+    assert first["weights"] == second["weights"] == two[0]["weights"]
+
+
+def test_machines_that_could_not_meet_again_are_told_so_at_once(tmp_path):
+    for ended in on_two_machines(str(SCRIPT), str(tmp_path)):
+        assert ended.returncode != 0
+        assert "put TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 before it" in ended.stderr
 
 
 def test_an_experiment_runs_in_two_processes_and_writes_once(tmp_path):

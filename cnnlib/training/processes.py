@@ -26,6 +26,11 @@ def joined() -> Iterator[None]:
     """Join the processes that ``torchrun`` started, and part at the end; alone, do nothing.
 
     They talk by nccl where each has a GPU, by gloo where they compute on CPUs.
+
+    Raises
+    ------
+    ValueError
+        If several machines share one store, in which those begun again would not meet.
     """
     if not dist.is_torchelastic_launched():
         yield
@@ -34,15 +39,30 @@ def joined() -> Iterator[None]:
     if backend == "nccl":
         torch.cuda.set_device(dist.get_node_local_rank())
     store, rank, world_size = next(dist.rendezvous("env://"))
-    # The launcher keeps its store when it begins killed processes again: without a prefix they
-    # would call each other at the addresses of the dead.
-    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-    store = dist.PrefixStore(f"attempt {attempt}", store)
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == str(True):
+        store = _store_of_this_attempt(store)
     dist.init_process_group(backend, store=store, rank=rank, world_size=world_size)
     try:
         yield
     finally:
         dist.destroy_process_group()
+
+
+def _store_of_this_attempt(store: dist.Store) -> dist.Store:
+    """Return the launcher's store as those see it who were begun together.
+
+    The launcher keeps its store when it begins killed processes again: without a prefix they would
+    call each other at the addresses of the dead. Each machine's launcher counts for itself, so this
+    holds on one machine alone.
+    """
+    machines = int(os.environ["GROUP_WORLD_SIZE"])
+    if machines > 1:
+        raise ValueError(
+            f"torchrun on {machines} machines has to make a new store whenever it begins processes "
+            "again: put TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 before it, on each of them."
+        )
+    attempt = os.environ["TORCHELASTIC_RESTART_COUNT"]
+    return dist.PrefixStore(f"attempt {attempt}", store)
 
 
 def count() -> int:
