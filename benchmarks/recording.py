@@ -11,12 +11,16 @@ from pathlib import Path
 from cnnlib import records
 
 RESULTS = Path(__file__).parent / "results"
+#: Variables of the environment that change how fast torch computes begin so.
+SETTINGS = ("OMP_", "MKL_", "MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD", "TORCH")
 
 
 def conditions() -> dict:
-    """Return the machine, its load and the day: a time means nothing without them."""
+    """Return the machine, its load and settings, and the day: a time means nothing without them."""
+    settings = {name: os.environ[name] for name in sorted(os.environ) if name.startswith(SETTINGS)}
     return {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "settings": settings,
         "load_average": round(os.getloadavg()[0], 1),  # other work on the machine lengthens it
         "date": date.today().isoformat(),
     }

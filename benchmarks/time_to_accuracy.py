@@ -6,13 +6,13 @@ within it says so:
 - textbook: ResNet-20, the loop of `training_throughput`, and the settings of He et al. 2015,
   section 4.2: rate 0.1, divided by ten at half and three quarters, weight decay 1e-4;
 - default: ResNet-20 as `experiments.resnet20_cifar10` trains it;
-- fast: `experiments.cifar10_fast`, compiling included.
+- fast: `experiments.cifar10_fast`, the whitening of its first layer included.
 
     python -m benchmarks.time_to_accuracy [--seeds 3] [--recipes textbook default fast]
 
 Prints a line an epoch and the ratios; writes `benchmarks/results/time_to_accuracy.json`. The
 pictures are read before the clock starts, and the clock stands while the validation set is looked
-at. No test picture is touched.
+at, in the precision that the recipe trains in. No test picture is touched.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ it was, at the latest from its last epoch.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -172,13 +173,18 @@ class Comparison:
     def trained(
         self, variant: str, config: TrainConfig, parts: dict, checkpoint: Path | None = None
     ) -> tuple[nn.Module, list[dict]]:
-        """Train one variant, and return it with the record of each epoch."""
+        """Train one variant, and return it with the record of each epoch.
+
+        The seconds of the first epoch are those of the preparation too.
+        """
         torch.manual_seed(config.seed)
         own, loader = self.variants[variant], self.loader(parts)
         model = own.build(len(parts["train"].classes))
+        started = time.perf_counter()
         if own.prepare:
             images, _ = next(iter(loader(parts["train"], PREPARED_ON)))
             own.prepare(model, images)
+        prepared = time.perf_counter() - started
         options = {"seed": config.seed, "shuffle": True, "drop_last": True} | own.augmentation
         batch_size = min(own.batch_size or self.batch_size, len(parts["train"]))
         batches = loader(parts["train"], batch_size, **options)
@@ -189,6 +195,7 @@ class Comparison:
             speed = f"{epoch.images_per_second:.0f} images/s"
             print(f"{variant}, seed {config.seed}  {epoch}  {speed}", flush=True)
             epochs.append(asdict(epoch))
+        epochs[0]["seconds"] += prepared
         return model, epochs
 
     def loader(self, parts: dict) -> Callable:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from dataclasses import replace
 
 import pytest
@@ -337,3 +338,12 @@ def test_trials_change_one_thing_and_never_see_a_test_picture(tmp_path, monkeypa
     changed = record.config["variants"][trial]
     assert changed.pop("weight_decay") == 2 * fast_trials.FIRST.weight_decay
     assert changed == record.config["variants"][guess]
+
+
+def test_what_readies_a_network_counts_among_the_seconds():
+    def slowly(model, images):
+        time.sleep(0.5)
+
+    plan = replace(TINY, variants={"readied": Variant(linear, prepare=slowly)})
+    _, epochs = plan.trained("readied", plan.own_config("readied", 0), plan.load("short"))
+    assert epochs[0]["seconds"] > 0.5
