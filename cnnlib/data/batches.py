@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -77,6 +78,8 @@ class DeviceBatches:
         Pictures an epoch.
     classes : tuple of str
         The set's classes.
+    mean, std : tuple of float, length C
+        What the pictures are normalised by; 0 and 1 where nothing was given.
     epoch : int
         The epoch that iterating serves.
     """
@@ -110,13 +113,17 @@ class DeviceBatches:
         self.device, self.channels_last = torch.device(device), channels_last
         self.dtype = dtype or torch.float32
         self.classes, self.epoch = data.classes, 0
+        self._name, self._digest = data.name, _digest(data)
         self._pictures, self._channels, self._height, self._width = data.images.shape
         self.n = self._pictures // batch_size * batch_size if drop_last else self._pictures
 
+        self._padding_mode = padding_mode
         self._pad_mode = "reflect" if padding_mode == "reflect" else "constant"
         self._keep(data.images)
         self._labels = torch.tensor(data.labels).to(self.device)
         self._scale, self._offset = self._normalisation(mean, std)
+        self.mean = tuple(map(float, [0.0] * self._channels if mean is None else mean))
+        self.std = tuple(map(float, [1.0] * self._channels if std is None else std))
 
     def __len__(self):
         return math.ceil(self.n / self.batch_size)
@@ -124,6 +131,31 @@ class DeviceBatches:
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose order and augmentation iterating serves."""
         self.epoch = epoch
+
+    def facts(self) -> dict:
+        """Return what decides which batches are served, in plain values.
+
+        A training run keeps them in its checkpoint: with others it does not go on. ``digest`` is a
+        hash of the labels and of some of the pictures.
+        """
+        return {
+            "data": self._name,
+            "digest": self._digest,
+            "pictures": self._pictures,
+            "classes": list(self.classes),
+            "image_size": [self._height, self._width],
+            "batch_size": self.batch_size,
+            "drop_last": self.n < self._pictures,
+            "seed": self.seed,
+            "shuffle": self.shuffle,
+            "crop": self.crop,
+            "padding_mode": self._padding_mode,
+            "flip": self.flip,
+            "cutout": self.cutout,
+            "mean": list(self.mean),
+            "std": list(self.std),
+            "dtype": str(self.dtype),
+        }
 
     def __iter__(self):
         draws = Draws(*(drawn.to(self.device) for drawn in self._draw()))
@@ -231,6 +263,14 @@ class StreamedBatches(DeviceBatches):
         wanted, place = np.unique(order.cpu().numpy(), return_inverse=True)  # in the disk's order
         pixels = self._padded(self._images_on_disk[wanted])
         return pixels, torch.from_numpy(place).to(self.device)
+
+
+def _digest(data: ImageSet) -> str:
+    """Hash the labels, and about a hundred pictures: a set on a disk is not read for it."""
+    some = data.images[:: max(1, len(data) // 100)]
+    digest = hashlib.sha256(np.ascontiguousarray(some))
+    digest.update(np.ascontiguousarray(data.labels, dtype="<i8"))
+    return digest.hexdigest()
 
 
 def _generator(text: str) -> torch.Generator:
