@@ -65,7 +65,9 @@ notebooks: $(READY) ## run every notebook and refresh its committed text outputs
 full: $(READY)  ## run the long experiments and record them in results/
 	$(BIN)/python -m experiments resnet20_cifar10 --profile full
 	$(BIN)/python -m experiments resnet20_eight_classes --profile full
-	for name in pooling_shift vgg_kernels alexnet_tricks residual_blocks compared; do \
+	$(BIN)/python -m experiments fast_trials --profile full --seeds 2
+	$(BIN)/python -m experiments cifar10_fast --profile full --seeds 5
+	for name in pooling_shift vgg_kernels alexnet_tricks residual_blocks compared fast_steps; do \
 	  $(BIN)/python -m experiments $$name --profile full --seeds 3 || exit; done
 
 lint: $(READY)  ## check style, format and the stamped address

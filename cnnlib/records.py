@@ -34,7 +34,7 @@ class Record:
     name
         The experiment's name, also that of its file.
     created
-        When it ended, in UTC (ISO 8601).
+        When it began, in UTC (ISO 8601).
     profile
         ``"short"`` or ``"full"``.
     command
@@ -161,7 +161,7 @@ def provenance() -> dict:
     arguments = [Path(a).name if os.path.exists(a) else a for a in sys.argv[1:]]
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": " ".join(["python", program, *arguments]),
+        "command": " ".join([_launcher(), program, *arguments]),
         "git": _git_state(),
         "versions": {
             "python": platform.python_version(),
@@ -354,6 +354,15 @@ def _is_time(text):
         return datetime.fromisoformat(text).tzinfo is not None
     except ValueError:
         return False
+
+
+def _launcher() -> str:
+    """Return what begins the program: python, or torchrun with the number of processes."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return "python"
+    machines, processes = os.environ["GROUP_WORLD_SIZE"], os.environ["LOCAL_WORLD_SIZE"]
+    where = "--standalone" if machines == "1" else f"--nnodes={machines}"
+    return f"torchrun {where} --nproc-per-node={processes}"
 
 
 def _git_state():

@@ -141,6 +141,7 @@ def test_an_experiment_runs_in_two_processes_and_writes_once(tmp_path):
     printed = torchrun(*command, env=environment, cwd=tmp_path)
     record = records.load("resnet20_cifar10", tmp_path / "runs")
     assert record.config["processes"] == 2
+    assert record.command == "torchrun --standalone --nproc-per-node=2 " + " ".join(command)
     assert printed.count("record:") == 1
     assert [epoch["epoch"] for epoch in record.runs[0]["epochs"]] == [1, 2]
     path = tmp_path / "runs" / record.checkpoint["file"]
