@@ -271,7 +271,7 @@ _FIELDS: dict[str, Callable[[object], bool]] = {
     "name": lambda v: isinstance(v, str) and v.isidentifier(),
     "created": lambda v: isinstance(v, str) and _is_time(v),
     "profile": lambda v: v in ("short", "full"),
-    "command": lambda v: isinstance(v, str) and v.startswith("python "),
+    "command": lambda v: isinstance(v, str) and v.startswith(("python ", "torchrun ")),
     "git": lambda v: isinstance(v, dict) and {"commit", "dirty"} <= v.keys(),
     "versions": lambda v: isinstance(v, dict) and {"python", *PACKAGES} <= v.keys(),
     "device": lambda v: isinstance(v, dict) and {"type", "name", "threads"} <= v.keys(),
