@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import pickle
@@ -10,6 +11,7 @@ import struct
 import subprocess
 import sys
 import tarfile
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import ClassVar
@@ -19,7 +21,7 @@ import pytest
 from PIL import Image
 
 from cnnlib import data
-from cnnlib.data import archives, cifar, official
+from cnnlib.data import archives, cifar, official, pictures
 
 RANDOM = np.random.RandomState(0)
 
@@ -251,22 +253,127 @@ def test_bombs_are_refused(tmp_path, files, monkeypatch, form, limit, value):
         data.image_folder(path)
 
 
-def test_a_bomb_in_the_headers_is_refused(tmp_path, files, monkeypatch):
+def understate(path):
+    """Let a zip's last member declare ten bytes, in its own header and in the directory."""
+    content = bytearray(path.read_bytes())
+    for mark, at in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        place = content.rindex(mark) + at
+        content[place : place + 4] = (10).to_bytes(4, "little")
+    path.write_bytes(content)
+
+
+def peak_of(read):
+    """Return the most memory that Python had at once while it read."""
+    tracemalloc.start()
+    try:
+        read()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        (zipfile.ZIP_DEFLATED, "is not a whole tar or zip archive"),
+        (zipfile.ZIP_BZIP2, r"'a/x\.png' is compressed by method 12; pack .* with deflate"),
+        (zipfile.ZIP_LZMA, r"'a/x\.png' is compressed by method 14; pack .* with deflate"),
+    ],
+)
+def test_a_zip_that_declares_less_than_it_holds_is_refused(tmp_path, files, method, message):
+    path = pack(tmp_path / "mine.zip", files)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("a/x.png", bytes(2**24), method)
+    understate(path)
+
+    def read():
+        with pytest.raises(ValueError, match=message):
+            data.image_folder(path)
+
+    assert peak_of(read) < 2**22
+
+
+def test_a_zip_that_declares_more_than_it_holds_is_refused(tmp_path):
+    path = pack(tmp_path / "mine.zip", {"a/x.png": b"four"})
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/y.png", b"forty-two")
+    understate(path)  # it holds nine
+    with pytest.raises(ValueError, match=r"'a/y\.png' has 9 bytes and declares 10"):
+        list(archives.read_files(path))
+
+
+def test_deflated_members_are_read_whole(tmp_path):
+    content = RANDOM.bytes(200_000) + bytes(200_000)
+    with zipfile.ZipFile(tmp_path / "mine.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x", content)
+        archive.writestr("empty", b"")
+    found = {str(name): read for name, read in archives.read_files(tmp_path / "mine.zip")}
+    assert found == {"x": content, "empty": b""}
+
+
+@pytest.mark.parametrize("form", ["folder", "mine.tar", "mine.tar.gz", "mine.zip"])
+def test_only_what_is_wanted_is_read(tmp_path, form):
+    files = {f"{name}.txt": name.encode() * 50_000 for name in "abc"}
+    if form == "folder":
+        path = write(tmp_path, files)
+    else:
+        path = pack(tmp_path / form, files, "w" if form == "mine.tar" else "w:gz")
+    found = archives.read_files(path, lambda name: name.stem == "b")
+    assert {str(name): content for name, content in found} == {"b.txt": files["b.txt"]}
+
+
+def pax(comment):
+    member = tarfile.TarInfo("a/1.png")
+    member.pax_headers = {"comment": comment}
+    return member.tobuf(tarfile.PAX_FORMAT)
+
+
+def sparse(entries):
+    """Return a sparse member whose map of holes comes after its header, as in GNU's format 1.0."""
+    member = tarfile.TarInfo("a/1.png")
+    member.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}
+    content = f"{entries}\n".encode() + b"0\n" * 2 * entries
+    member.size = len(content)
+    return member.tobuf(tarfile.PAX_FORMAT) + content + bytes(-len(content) % 512)
+
+
+def global_headers(count):
+    """Return headers for all members to come, each with other names."""
+    headers = [{f"{i}.{k}": "x" for k in range(3000)} for i in range(count)]
+    return b"".join(tarfile.TarInfo.create_pax_global_header(header) for header in headers)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [pax("x" * 70_000), pax("x" * 2_000_000), sparse(1_000_000), global_headers(10)],
+    ids=["long", "very long", "sparse", "global"],
+)
+def test_a_bomb_in_the_headers_is_refused(tmp_path, headers):
     path = tmp_path / "mine.tar.gz"
-    with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT) as archive:
-        member = tarfile.TarInfo("a/1.png")
-        member.pax_headers = {"comment": "x" * 2_000_000}
-        archive.addfile(member)
-    monkeypatch.setattr(archives, "MAX_TOTAL_BYTES", 500_000)
-    monkeypatch.setattr(archives, "MAX_MEMBERS", 100)
-    with pytest.raises(ValueError, match="unpacks to more than 500,000 bytes"):
-        data.image_folder(path)
+    path.write_bytes(gzip.compress(headers + bytes(20_000)))
+
+    def read():
+        with pytest.raises(ValueError, match="headers take more than 65,536 bytes"):
+            data.image_folder(path)
+
+    assert peak_of(read) < 2**22
+
+
+def test_a_members_headers_do_not_add_up(tmp_path, files):
+    # 24 times the headers that one member may have, and nothing of them is kept.
+    path = tmp_path / "mine.tar.gz"
+    member = tarfile.TarInfo("a/1.png")
+    member.size = len(files["a/1.png"])
+    picture = member.tobuf() + files["a/1.png"] + bytes(-member.size % 512)
+    path.write_bytes(gzip.compress((global_headers(1) + picture) * 50 + bytes(10_240)))
+    assert len(list(archives.read_files(path))) == 50
+    assert peak_of(lambda: list(archives.read_files(path))) < 2**22
 
 
 def test_pictures_that_decode_to_too_much_are_refused(tmp_path, monkeypatch):
     blank = picture_bytes(np.zeros((100, 100, 3), np.uint8))  # 30,000 bytes of pixels
     path = pack(tmp_path / "mine.zip", {f"a/{k}.png": blank for k in range(10)})
-    monkeypatch.setattr(archives, "MAX_TOTAL_BYTES", 200_000)
+    monkeypatch.setattr(pictures, "MAX_DECODED_BYTES", 200_000)
     with pytest.raises(ValueError, match="decode to more than 200,000 bytes; give one size"):
         data.image_folder(path)
     assert len(data.image_folder(path, size=8)) == 10
@@ -525,7 +632,7 @@ def hashes(sets):
 
 def test_a_decoded_copy_is_read_instead_of_the_archive(tmp_path, monkeypatch, archive):
     first = load(archive, monkeypatch, tmp_path)
-    monkeypatch.setattr(cifar, "read_files", lambda path: pytest.fail("the archive was read"))
+    monkeypatch.setattr(cifar, "read_files", lambda *_: pytest.fail("the archive was read"))
     second = load(archive, monkeypatch, tmp_path)
     assert hashes(second) == hashes(first)
     assert [part.name for part in second] == [part.name for part in first]

@@ -1,7 +1,8 @@
 """Reading folders and archives file by file, in memory, trusting none of them.
 
 Nothing is unpacked to disk. A member whose name leads out of the archive, a link or a device, and
-an archive that unpacks to more than the limits below are refused.
+an archive that unpacks to more than the limits below are refused; what its headers say of sizes is
+measured, not believed. A folder is one's own: its files are read as they are, and links followed.
 """
 
 from __future__ import annotations
@@ -12,27 +13,47 @@ import os
 import stat
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 MAX_MEMBERS = 250_000
 MAX_MEMBER_BYTES = 64 * 2**20
-MAX_TOTAL_BYTES = 2 * 2**30
+MAX_TOTAL_BYTES = 2 * 2**30  # read one after the other, and never held together
+MAX_HEADER_BYTES = 2**16  # what a tar may say of one member
+
+Files = Iterator[tuple[PurePosixPath, bytes]]
+Wanted = Callable[[PurePosixPath], bool]
 
 
-def read_files(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
-    """Yield each file of a folder, tar, tar.gz or zip as its relative path and its bytes.
+def read_files(path: Path, wanted: Wanted = lambda name: True) -> Files:
+    """Yield files of a folder, tar, tar.gz or zip, one at a time.
+
+    Parameters
+    ----------
+    path : Path
+        The folder or the archive.
+    wanted : callable
+        Takes a file's path, and says whether to read it; without it, all are read.
+
+    Yields
+    ------
+    name : PurePosixPath
+        The file's path in the folder or the archive.
+    content : bytes
+        What it holds.
 
     Raises
     ------
     ValueError
-        If the path does not exist, is no archive, is corrupt, or holds what is refused here.
+        If the path does not exist, is no archive, is corrupt, or holds what is refused here,
+        wanted or not.
     """
     if path.is_dir():
         for folder, _, names in os.walk(path):
-            for name in names:
-                file = Path(folder, name)
-                yield PurePosixPath(file.relative_to(path).as_posix()), file.read_bytes()
+            for file in (Path(folder, name) for name in names):
+                name = PurePosixPath(file.relative_to(path).as_posix())
+                if wanted(name):
+                    yield name, file.read_bytes()
         return
     if not path.is_file():
         raise ValueError(f"{path} does not exist (looked for {path.absolute()})")
@@ -40,7 +61,8 @@ def read_files(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
         with open(path, "rb") as file:
             magic = file.read(4)
             file.seek(0)
-            yield from _zip(file) if magic.startswith(b"PK") else _tar(file, magic)
+            zipped = magic.startswith(b"PK")
+            yield from _zip(file, wanted) if zipped else _tar(file, magic, wanted)
     except Exception as error:  # a damaged or forged archive can fail in any way there is
         if type(error) is ValueError:
             raise
@@ -49,7 +71,7 @@ def read_files(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
         ) from error
 
 
-def _zip(file) -> Iterator[tuple[PurePosixPath, bytes]]:
+def _zip(file, wanted: Wanted) -> Files:
     budget, whole = _Budget(), os.fstat(file.fileno()).st_size
     with zipfile.ZipFile(file) as archive:
         for member in archive.infolist():
@@ -57,20 +79,42 @@ def _zip(file) -> Iterator[tuple[PurePosixPath, bytes]]:
                 raise zipfile.BadZipFile(f"member {member.filename!r} is larger than the archive")
             plain = not stat.S_ISLNK(member.external_attr >> 16)
             name = budget.admit(member.filename, member.file_size, plain)
-            if not member.is_dir():
-                yield name, archive.read(member)
+            if not member.is_dir() and wanted(name):
+                yield name, _unpacked(archive, member)
 
 
-def _tar(file, magic: bytes) -> Iterator[tuple[PurePosixPath, bytes]]:
+def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """Read a member of a zip, and never more than it declares."""
+    # Of the other methods, `zipfile` unpacks all that it is given before it looks at the size.
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(
+            f"member {member.filename!r} is compressed by method {member.compress_type}; pack the "
+            "archive again with deflate, the usual one"
+        )
+    with archive.open(member) as file:
+        content = file.read(member.file_size + 1)  # without a number it would unpack all
+    if len(content) != member.file_size:
+        raise zipfile.BadZipFile(
+            f"member {member.filename!r} has {len(content):,} bytes and declares "
+            f"{member.file_size:,}"
+        )
+    return content
+
+
+def _tar(file, magic: bytes, wanted: Wanted) -> Files:
     budget = _Budget()
     stream = gzip.GzipFile(fileobj=file) if magic.startswith(b"\x1f\x8b") else file
     # Stream mode reads forward only, through a counter that no header can get round.
     counted = _Counted(stream)
     with tarfile.open(fileobj=counted, mode="r|", tarinfo=_Member) as archive:
-        for member in archive:
+        while member := archive.next():
             name = budget.admit(member.name, member.size, member.isfile() or member.isdir())
-            if member.isfile():
+            counted.allow(member.size if member.isfile() else 0)
+            if member.isfile() and wanted(name):
                 yield name, archive.extractfile(member).read()
+            archive.members.clear()  # it would keep them all
+            archive.pax_headers.clear()  # and, in each, what any of them says of all to come
+    counted.allow(MAX_MEMBER_BYTES)
     while counted.read(1 << 20):  # gzip's checksum comes after all that tar has to read
         pass
 
@@ -117,14 +161,22 @@ class _Budget:
 
 
 class _Counted(io.RawIOBase):
-    """A stream that refuses to deliver more than the limit, headers and padding included."""
+    """A stream that delivers what the next member needs: its headers, and the bytes it declares."""
 
     def __init__(self, stream):
-        self.stream, self.left = stream, MAX_TOTAL_BYTES + 1024 * MAX_MEMBERS
+        self.stream = stream
+        self.allow(0)
+
+    def allow(self, size: int) -> None:
+        """Let so many bytes pass, and the headers of one member."""
+        self.left = size + MAX_HEADER_BYTES
 
     def read(self, size: int = -1) -> bytes:
         block = self.stream.read(size)
         self.left -= len(block)
         if self.left < 0:
-            raise ValueError(f"the archive unpacks to more than {MAX_TOTAL_BYTES:,} bytes")
+            raise ValueError(
+                f"a member's headers take more than {MAX_HEADER_BYTES:,} bytes; pack the archive "
+                "again, without extended attributes"
+            )
         return block

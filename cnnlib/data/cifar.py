@@ -7,7 +7,7 @@ import os
 import warnings
 import zipfile
 import zlib
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import platformdirs
@@ -19,7 +19,7 @@ from .archives import read_files
 from .drawn import stand_in
 from .imageset import ImageSet
 from .official import TEST, TRAIN, read_official
-from .pictures import read_pictures
+from .pictures import is_picture, read_pictures
 
 CIFAR10_CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
@@ -115,20 +115,24 @@ def _load(path: Path, cache: Path) -> Sets:
 
 def _read(path: Path) -> Sets:
     """Read the official batches if there are any, and pictures otherwise."""
-    files = list(read_files(path))
-    batches = {name.name: content for name, content in files if name.name in TRAIN + TEST}
+    suffixes = set()
+
+    def is_batch(name: PurePosixPath) -> bool:
+        suffixes.add(name.suffix.lower())
+        return name.name in TRAIN + TEST
+
+    batches = {name.name: content for name, content in read_files(path, is_batch)}
     if batches:
         parts = [(*part, CIFAR10_CLASSES) for part in read_official(path, batches)]
         whole = [len(labels) for _, labels, _ in parts] == [50_000, 10_000]
         name = "CIFAR-10" if whole else f"pictures in CIFAR-10's format from {path.name}"
     else:
-        parts = read_pictures(path, files)
+        parts = read_pictures(path, read_files(path, is_picture))
         name = f"pictures from {path.name}"
         if len(parts) == 1:
             raise ValueError(f"{path} has no train/<class>/* and test/<class>/*; lay it out so")
         if parts[0][2] == CIFAR10_CLASSES:
-            jpeg = any(name.suffix.lower() in (".jpg", ".jpeg") for name, _ in files)
-            name = "CIFAR-10, JPEG copy" if jpeg else f"CIFAR-10 {name}"
+            name = "CIFAR-10, JPEG copy" if suffixes & {".jpg", ".jpeg"} else f"CIFAR-10 {name}"
     train, test = (ImageSet(*part, name) for part in parts)
     return train, test
 

@@ -18,6 +18,7 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", "
 # What Pillow may be asked to decode: of the others, some would start a program to do it.
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 MAX_PIXELS = 50_000_000  # a camera's picture; decoding takes up to 16 bytes a pixel
+MAX_DECODED_BYTES = 2**29  # of all pictures together; putting them in order takes as much again
 LAYOUT = "lay the pictures out as <class>/*, or as train/<class>/* and test/<class>/*"
 ONE_SIZE = "give one size for all, as in image_folder(path, size=64)"
 
@@ -52,7 +53,7 @@ def image_folder(
         corrupt archive, or train and test differ in their classes.
     """
     path = Path(path).expanduser()
-    parts = read_pictures(path, archives.read_files(path), size, skip_broken)
+    parts = read_pictures(path, archives.read_files(path, is_picture), size, skip_broken)
     sets = [ImageSet(*part, f"pictures from {path.name}") for part in parts]
     return sets[0] if len(sets) == 1 else tuple(sets)
 
@@ -63,14 +64,12 @@ def read_pictures(
     size: int | None = None,
     skip_broken: bool = False,
 ) -> list[Part]:
-    """Decode the pictures among the files: one part, or train and test."""
+    """Decode files, each of which is a picture: one part, or train and test."""
     if size is not None and size < 1:
         raise ValueError(f"size={size}: choose at least 1 pixel")
     found: dict[str, list] = {}
     broken, decoded, first = [], 0, None
     for name, content in files:
-        if not _is_picture(name):
-            continue
         part, label = _place(path, name)
         try:
             pixels = _decode(content, size)
@@ -89,8 +88,8 @@ def read_pictures(
                 f"and {pixels.shape} for {name}; {ONE_SIZE}"
             )
         decoded += pixels.nbytes
-        if decoded > archives.MAX_TOTAL_BYTES:
-            limit = f"{archives.MAX_TOTAL_BYTES:,} bytes"
+        if decoded > MAX_DECODED_BYTES:
+            limit = f"{MAX_DECODED_BYTES:,} bytes"
             raise ValueError(f"the pictures of {path} decode to more than {limit}; {ONE_SIZE}")
         found.setdefault(part, []).append((label, name.name, pixels))
     if broken:
@@ -101,7 +100,7 @@ def read_pictures(
     return [_dealt(found[part]) for part in ("", "train", "test") if part in found]
 
 
-def _is_picture(name: PurePosixPath) -> bool:
+def is_picture(name: PurePosixPath) -> bool:
     """Tell pictures from lists and read-me files, and from what file managers leave behind."""
     hidden = any(part.startswith(".") or part == "__MACOSX" for part in name.parts)
     return name.suffix.lower() in SUFFIXES and not hidden
