@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import socket
+import subprocess
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -250,6 +252,36 @@ def test_cifar10_is_fetched_once(online, tmp_path, monkeypatch):
     assert third.sha256 == train.sha256
 
 
+FETCH = """
+import sys
+from cnnlib import data
+from cnnlib.data import cifar
+
+cache, cifar.FILE_SIZE, cifar.FILE_MD5, url = sys.argv[1], int(sys.argv[2]), *sys.argv[3:]
+cifar.MIRRORS = (url,)
+print("ready", flush=True)
+sys.stdin.readline()
+train, _ = data.cifar10(cache_dir=cache, fallback=False)
+print(train.sha256)
+"""
+
+
+def test_processes_that_fetch_at_once_fetch_once(online, tmp_path):
+    online.content += bytes(30_000)  # about a second from the slow mirror; gzip lets zeros follow
+    facts = [str(len(online.content)), hashlib.md5(online.content).hexdigest()]
+    command = [sys.executable, "-c", FETCH, tmp_path / "cache", *facts, online.url + "/slow"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen(command, **pipes) for _ in range(2)]
+    assert [process.stdout.readline() for process in both] == ["ready\n"] * 2
+    for process in both:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    said = {process.communicate(timeout=60)[0] for process in both}
+    assert [process.returncode for process in both] == [0, 0]
+    assert len(said) == 1
+    assert online.asked == [("/slow", None)]
+
+
 def test_a_mirror_of_ones_own_comes_first(online, tmp_path, monkeypatch):
     monkeypatch.setenv("CNNLIB_CIFAR10_URL", online.url + "/moved")
     data.cifar10(cache_dir=tmp_path / "cache")
@@ -263,7 +295,7 @@ def test_without_any_mirror_stand_in_pictures_say_so(online, tmp_path, monkeypat
     assert train.name == "stand-in pictures, drawn by program"
     with pytest.raises(ConnectionError, match=r"404.*MD5.*CNNLIB_DATA.*CNNLIB_CIFAR10_URL"):
         data.cifar10(cache_dir=tmp_path / "cache", fallback=False)
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [f".{cifar.FILE_NAME}.lock"]
 
 
 def test_the_mirrors_are_tried_in_this_order():

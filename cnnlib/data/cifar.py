@@ -7,10 +7,13 @@ import os
 import warnings
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import platformdirs
+from filelock import FileLock
 
 from cnnlib.files import write_atomically
 
@@ -89,11 +92,30 @@ def cifar10(*, cache_dir: str | Path | None = None, fallback: bool = True) -> Se
 def _fetched(cache: Path) -> Path:
     """Return the official archive in the cache, fetched if it is missing or damaged."""
     target = cache / FILE_NAME
-    if not target.exists() or mirrors.md5_of(target) != FILE_MD5:
-        extra = os.environ.get("CNNLIB_CIFAR10_URL", "").strip()
-        urls = [url for url in (extra, *MIRRORS) if url]
-        mirrors.download(urls, target, size=FILE_SIZE, md5=FILE_MD5)
+    if not _is_whole(target):
+        with _alone_in(cache):
+            if not _is_whole(target):  # nobody else has fetched it meanwhile
+                extra = os.environ.get("CNNLIB_CIFAR10_URL", "").strip()
+                urls = [url for url in (extra, *MIRRORS) if url]
+                mirrors.download(urls, target, size=FILE_SIZE, md5=FILE_MD5)
     return target
+
+
+def _is_whole(archive: Path) -> bool:
+    return archive.exists() and mirrors.md5_of(archive) == FILE_MD5
+
+
+@contextmanager
+def _alone_in(cache: Path) -> Iterator[None]:
+    """Wait until no other process fetches; two that write one file would spoil it for both."""
+    cache.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(cache / f".{FILE_NAME}.lock")
+    with suppress(NotImplementedError):  # a file system that knows no locks
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _load(path: Path, cache: Path) -> Sets:
