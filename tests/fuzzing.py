@@ -32,7 +32,7 @@ from cnnlib import records
 from cnnlib.data import cifar, image_folder, official, open_picture
 from cnnlib.models import create_model
 from cnnlib.prediction import ModelCard, load_model, save_model
-from cnnlib.training import load_checkpoint, load_weights, save_weights
+from cnnlib.training import CHECKPOINT_VERSION, load_checkpoint, load_weights, save_weights
 
 CORPUS = Path(__file__).with_name("corpus")
 SECONDS = 10
@@ -211,12 +211,16 @@ def checkpoints() -> list[bytes]:
     model = nn.Linear(3, 2)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     state = {
-        "cnnlib_checkpoint": 2,
+        "cnnlib_checkpoint": CHECKPOINT_VERSION,
         "config": {},
         "steps": 1,
+        "batches": {},
         "history": [],
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
+        "scaler": {},
+        "origin": {},
+        "card": {},
     }
     return [in_memory(lambda file: torch.save(state, file))]
 

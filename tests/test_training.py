@@ -31,9 +31,11 @@ from cnnlib.training import (
     lr_at,
     pick_device,
     pick_precision,
+    remove_checkpoint,
     save_weights,
     train,
 )
+from cnnlib.training.checkpoints import previous
 
 PLAIN = TrainConfig(epochs=3, lr=0.05, schedule="constant", device="cpu", precision="fp32")
 
@@ -360,7 +362,8 @@ class TestSurvival:
         run = train(linear_model(), TurnsBad(good), config=PLAIN, checkpoint=path)
         next(run)
         after_one = path.read_bytes()
-        with pytest.raises(NonFiniteLossError, match=r"nan at step 7 of 15 .epoch 2.*rate 0\.05"):
+        where = r"nan at step 8 of 15 .epoch 2, batch 3 of 5, learning rate 0\.05"
+        with pytest.raises(NonFiniteLossError, match=where):
             next(run)
         assert path.read_bytes() == after_one
 
@@ -414,16 +417,84 @@ class TestSurvival:
     def test_a_damaged_checkpoint_is_refused(self, tmp_path, damage):
         path = tmp_path / "run.pt"
         fit(linear_model(), in_batches(*pictures()), config=PLAIN, checkpoint=path)
-        content = bytearray(path.read_bytes())
-        if damage == "bit":
-            place = content.find(linear_weights(path))
-            assert place > 0
-            content[place] ^= 16
-        content = {"truncated": content[:-200], "empty": b"", "text": b"hello"}.get(damage, content)
-        path.write_bytes(content)
+        previous(path).unlink()
+        content = damaged(path, damage)
         with pytest.raises(ValueError, match=r"run\.pt.*Delete it"):
             train(linear_model(), in_batches(*pictures()), config=PLAIN, checkpoint=path)
         assert path.read_bytes() == content
+
+    @pytest.mark.parametrize("damage", ["truncated", "bit", "empty", "text"])
+    def test_the_one_before_a_damaged_checkpoint_takes_its_place(self, tmp_path, damage):
+        path, undisturbed = tmp_path / "run.pt", linear_model()
+        reference = fit(undisturbed, in_batches(*pictures()), config=PLAIN)
+        fit(linear_model(), in_batches(*pictures()), config=PLAIN, checkpoint=path)
+        before = previous(path).read_bytes()
+        damaged(path, damage)
+        resumed = linear_model(seed=9)
+        said = r"run\.pt is damaged.*goes on from .*run\.previous\.pt, which holds epoch 2\.$"
+        with pytest.warns(UserWarning, match=said):
+            run = train(resumed, in_batches(*pictures()), config=PLAIN, checkpoint=path)
+        records = list(run)
+        assert [r.train_loss for r in records] == [r.train_loss for r in reference]
+        assert same_weights(resumed, undisturbed)
+        assert len(load_checkpoint(path)["history"]) == 3
+        assert previous(path).read_bytes() == before  # and not the damaged one
+
+    def test_who_deletes_a_checkpoint_begins_anew(self, tmp_path):
+        path, batches = tmp_path / "run.pt", in_batches(*pictures())
+        first = fit(linear_model(), batches, config=PLAIN, checkpoint=path)
+        path.unlink()
+        records = list(train(linear_model(seed=4), batches, config=PLAIN, checkpoint=path))
+        assert [r.train_loss for r in records] != [r.train_loss for r in first]
+        path.unlink()
+        train(linear_model(), batches, config=PLAIN, checkpoint=path)
+        assert path.exists()
+        assert not previous(path).exists()
+
+    def test_what_killed_writers_left_goes_and_all_goes_with_the_checkpoint(self, tmp_path):
+        path, batches = tmp_path / "run.pt", in_batches(*pictures())
+        for name in ("run.pt.123456.tmp", "run.previous.pt.7.tmp"):
+            (tmp_path / name).touch()
+        fit(linear_model(), batches, config=PLAIN, checkpoint=path)
+        assert {p.name for p in tmp_path.glob("run*")} == {"run.pt", "run.previous.pt"}
+        remove_checkpoint(path)
+        remove_checkpoint(path)  # where there is none, nothing happens
+        assert not list(tmp_path.glob("run*"))
+
+    @pytest.mark.parametrize("part", ["history", "model", "scaler"])
+    def test_a_checkpoint_that_lacks_a_part(self, tmp_path, part):
+        path = tmp_path / "run.pt"
+        fit(linear_model(), in_batches(*pictures()), config=PLAIN, checkpoint=path)
+        state = load_checkpoint(path)
+        for wrong in ({part: None}, {part: "text"}):
+            torch.save(state | wrong, path)
+            with pytest.raises(ValueError, match=f"its {part} is missing"):
+                load_checkpoint(path)
+
+    def test_weights_that_explode_in_the_last_batch_are_not_saved(self, tmp_path):
+        # The loss is that of the weights before the step: it cannot tell.
+        path, batches, step = tmp_path / "run.pt", in_batches(*pictures()), torch.optim.SGD.step
+        model, taken = linear_model(), []
+
+        def last_explodes(optimizer, *arguments):
+            step(optimizer, *arguments)
+            taken.append(1)
+            if len(taken) == 6:
+                model[1].weight.data.mul_(1e28)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(torch.optim.SGD, "step", last_explodes)
+            with pytest.raises(NonFiniteLossError, match=r"After epoch 2 the weights.*last batch"):
+                fit(model, batches, config=PLAIN, checkpoint=path)
+        assert len(taken) == 6
+        assert len(load_checkpoint(path)["history"]) == 1
+
+    def test_a_validation_loss_that_is_no_number_is_not_saved(self, tmp_path):
+        path, (images, labels) = tmp_path / "run.pt", pictures()
+        held_out = in_batches(images * float("nan"), labels)
+        with pytest.raises(NonFiniteLossError, match="After epoch 1 the validation loss is nan"):
+            fit(linear_model(), in_batches(images, labels), held_out, PLAIN, checkpoint=path)
+        assert load_checkpoint(path)["history"] == []
 
     def test_a_checkpoint_cannot_run_code(self, tmp_path):
         path, trace = tmp_path / "run.pt", tmp_path / "trace"
@@ -499,6 +570,18 @@ class TestWeights:
             linear_model(3, 1)
         )
         assert training.fingerprint(linear_model(3)) != training.fingerprint(linear_model(4))
+
+
+def damaged(path, damage):
+    """Damage a checkpoint; return its bytes."""
+    content = bytearray(path.read_bytes())
+    if damage == "bit":
+        place = content.find(linear_weights(path))
+        assert place > 0
+        content[place] ^= 16
+    content = {"truncated": content[:-200], "empty": b"", "text": b"hello"}.get(damage, content)
+    path.write_bytes(content)
+    return content
 
 
 def linear_weights(path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -99,7 +100,91 @@ class TestMovingAverage:
             TrainConfig(ema=ema)
 
 
+def noise(seed=0):
+    """Return 24 pictures of noise."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (24, 2, 4, 4), dtype=np.uint8)
+    return data.ImageSet(pixels, np.arange(24) % 3, ("a", "b", "c"), "noise")
+
+
+class TestTheSameBatches:
+    """A run goes on with the batches that it began with, and with no others."""
+
+    def served(self, images=None, **changes):
+        options = {"batch_size": 8, "crop": 1, "mean": (0.5, 0.4), "std": (0.2, 0.3), "seed": 3}
+        return data.DeviceBatches(images or noise(), **options | changes)
+
+    def begun(self, path, batches):
+        """Train for one epoch of three."""
+        next(train(network(), batches, config=PLAIN, checkpoint=path))
+        return path
+
+    def test_with_the_same_ones_it_goes_on(self, tmp_path):
+        path = self.begun(tmp_path / "run.pt", self.served())
+        same_again = self.served(seed=np.int64(3), mean=np.array([0.5, 0.4]))
+        assert len(fit(network(), same_again, config=PLAIN, checkpoint=path)) == 3
+
+    @pytest.mark.parametrize(
+        ("changes", "said"),
+        [
+            ({"seed": 4}, r"batches\.seed was 3, is 4"),
+            ({"crop": 2}, r"batches\.crop was 1, is 2"),
+            ({"flip": True}, r"batches\.flip was False, is True"),
+            ({"cutout": 2}, r"batches\.cutout was 0, is 2"),
+            ({"padding_mode": "reflect"}, r"batches\.padding_mode was 'zeros', is 'reflect'"),
+            ({"shuffle": False}, r"batches\.shuffle was True, is False"),
+            ({"mean": (0.5, 0.3)}, r"batches\.mean was \[0\.5, 0\.4\], is \[0\.5, 0\.3\]"),
+            ({"std": (0.2, 0.2)}, r"batches\.std was \[0\.2, 0\.3\], is \[0\.2, 0\.2\]"),
+            ({"batch_size": 9}, r"batches\.batch_size was 8, is 9"),
+            ({"dtype": torch.float64}, r"batches\.dtype was .*float32.*float64"),
+            ({"images": noise(seed=1)}, r"batches\.digest was "),
+        ],
+    )
+    def test_with_others_it_does_not(self, tmp_path, changes, said):
+        path = self.begun(tmp_path / "run.pt", self.served())
+        with pytest.raises(ValueError, match=said):
+            train(network(), self.served(**changes), config=PLAIN, checkpoint=path)
+
+    def test_with_none_that_say_what_they_are_neither(self, tmp_path):
+        path = self.begun(tmp_path / "run.pt", self.served())
+        with pytest.raises(ValueError, match=r"batches\.data was 'noise', is None"):
+            train(network(), batches(), config=PLAIN, checkpoint=path)
+
+    def test_facts_that_no_file_can_hold_do_no_harm(self, tmp_path):
+        class Odd(list):
+            def facts(self):
+                return {"transform": print}
+
+        path = self.begun(tmp_path / "run.pt", Odd(batches()))
+        assert load_checkpoint(path)["batches"] == {}
+
+
 class TestHalfPrecision:
+    @pytest.mark.parametrize("stop", [1, 2])
+    def test_a_run_goes_on_to_the_bit(self, tmp_path, stop):
+        # Bright pictures halve the scale now and then: it has to be the same afterwards.
+        model, resumed, path = network(), network(), tmp_path / "run.pt"
+        model[0], resumed[0] = nn.Identity(), nn.Identity()
+        bright, config = batches(scale=300.0), replace(HALF, lr=1e-4)
+        half_way = copy.deepcopy(model)
+        for record in train(half_way, bright, config=config, checkpoint=path):
+            if record.epoch == stop:
+                break
+        assert load_checkpoint(path)["scaler"]["scale"] < 2**16
+        fit(resumed, bright, config=config, checkpoint=path)
+        fit(model, bright, config=config)
+        assert same(weights(resumed), weights(model))
+
+    @pytest.mark.parametrize(("then", "now"), [("bf16", "fp16"), ("fp16", "fp32")])
+    def test_a_run_goes_on_where_auto_is_another_precision(self, tmp_path, monkeypatch, then, now):
+        # As in a hosted notebook, which gives one GPU today and another one tomorrow.
+        config, path = replace(PLAIN, precision="auto"), tmp_path / "run.pt"
+        monkeypatch.setattr(loop, "pick_precision", lambda *_: then)
+        next(train(network(), batches(), config=config, checkpoint=path))
+        monkeypatch.setattr(loop, "pick_precision", lambda *_: now)
+        records = fit(network(), batches(), config=config, checkpoint=path)
+        assert [record.epoch for record in records] == [1, 2, 3]
+        assert bool(load_checkpoint(path)["scaler"]) == (now == "fp16")
+
     def test_steps_equal_those_of_torchs_scaler(self):
         model, reference = network(), network()
         fit(model, batches(), config=replace(HALF, grad_clip=0.1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 import zipfile
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -11,10 +12,22 @@ import torch
 from filelock import FileLock, Timeout
 from torch import nn
 
-from cnnlib.files import write_atomically
+from cnnlib.files import remove_leftovers, write_atomically
 
-CHECKPOINT_VERSION = 2
+CHECKPOINT_VERSION = 3
 
+# What every checkpoint holds, and of what kind it is.
+_PARTS = {
+    "config": dict,
+    "steps": int,
+    "batches": dict,
+    "history": list,
+    "model": dict,
+    "optimizer": dict,
+    "scaler": dict,
+    "origin": dict,
+    "card": dict,
+}
 
 # The claims of this process: a new call may take over what an interrupted one has left.
 _claims: WeakValueDictionary[Path, FileLock] = WeakValueDictionary()
@@ -182,14 +195,60 @@ def load_checkpoint(path: str | Path) -> dict:
                 raise ValueError(f"{member} is not what was written")
         state = torch.load(path, map_location="cpu", weights_only=True)
         version = state["cnnlib_checkpoint"]
+        if version == CHECKPOINT_VERSION:
+            _require_parts(state)
     except Exception as error:  # torch raises half a dozen kinds for a damaged file
         raise ValueError(
             f"{path} is damaged or is no checkpoint of a training run "
-            f"({str(error).partition('. ')[0]}). Delete it to begin anew."
+            f"({str(error).partition('. ')[0]})."
         ) from error
     if version != CHECKPOINT_VERSION:
         raise ValueError(
-            f"{path} is a checkpoint of version {version}; this cnnlib reads version "
-            f"{CHECKPOINT_VERSION}. Delete it to begin anew, or use the cnnlib that wrote it."
+            f"{path} is a checkpoint of version {version}, for the cnnlib that wrote it; this one "
+            f"reads version {CHECKPOINT_VERSION}."
         )
     return state
+
+
+def _require_parts(state):
+    """Refuse a checkpoint in which something is missing, or is of another kind."""
+    for name, kind in _PARTS.items():
+        if not isinstance(state.get(name), kind):
+            raise ValueError(f"its {name} is missing, or is no {kind.__name__}")
+    if not all(isinstance(tensor, torch.Tensor) for tensor in state["model"].values()):
+        raise ValueError("its model holds something that is no tensor")
+
+
+def previous(checkpoint: Path) -> Path:
+    """Return where the checkpoint before the last one is kept: ``mine.previous.pt``."""
+    return checkpoint.with_name(f"{checkpoint.stem}.previous{checkpoint.suffix}")
+
+
+def last_sound(checkpoint: Path) -> tuple[dict, Path]:
+    """Read a checkpoint or, with a warning, the one before it; return which of the two it was.
+
+    Raises
+    ------
+    ValueError
+        If neither can be read.
+    """
+    try:
+        return load_checkpoint(checkpoint), checkpoint
+    except ValueError as error:
+        earlier = previous(checkpoint)
+        try:
+            state = load_checkpoint(earlier)
+        except ValueError:
+            raise ValueError(f"{error} Delete it to begin anew.") from error
+        warnings.warn(
+            f"{error} The run goes on from {earlier}, which holds epoch {len(state['history'])}.",
+            stacklevel=2,
+        )
+        return state, earlier
+
+
+def remove_checkpoint(checkpoint: str | Path) -> None:
+    """Remove a checkpoint, the one before it, and what killed processes left of either."""
+    for path in (Path(checkpoint), previous(Path(checkpoint))):
+        path.unlink(missing_ok=True)
+        remove_leftovers(path)

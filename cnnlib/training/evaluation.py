@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from . import memory
 from .processes import share, summed
 from .settings import autocast, pick_device, pick_precision
 
@@ -45,12 +46,13 @@ def evaluate(
     ------
     ValueError
         If ``batches`` holds no picture.
+    MemoryError
+        If a batch does not fit into the memory, with a batch size to try.
     """
     # Sums stay on the device: reading each one would make a GPU wait for Python.
     loss_sum = torch.zeros((), device=pick_device(device))
     counts = torch.zeros(2, dtype=torch.long, device=loss_sum.device)  # all, correct
-    shares = ((share(images), share(labels)) for images, labels in batches)
-    for logits, labels in _predictions(model, shares, device, precision):
+    for logits, labels in _predictions(model, batches, device, precision, share):
         loss_sum += F.cross_entropy(logits, labels, reduction="sum")
         counts[0] += len(labels)
         counts[1] += (logits.argmax(1) == labels).sum()
@@ -65,25 +67,26 @@ def collect_logits(
     model: nn.Module, batches: Iterable, *, device: str = "auto", precision: str = "auto"
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return logits ``(N, classes)`` and labels ``(N,)`` of all pictures, on the CPU, in fp32."""
-    pairs = list(_predictions(model, batches, device, precision))
+    pairs = list(_predictions(model, batches, device, precision, lambda batch: batch))
     if not pairs:
         raise ValueError("There is no picture to predict on: the batches are empty.")
     logits, labels = zip(*pairs, strict=True)
     return torch.cat(logits).cpu(), torch.cat(labels).cpu()
 
 
-def _predictions(model, batches, device, precision):
-    """Yield fp32 logits and labels of each batch, in ``eval()`` mode."""
+def _predictions(model, batches, device, precision, part):
+    """Yield fp32 logits and labels of each batch, or of a part of it, in ``eval()`` mode."""
     device = pick_device(device)
     precision = pick_precision(precision, device)
     was_training = model.training
     model.to(device).eval()
     try:
         for images, labels in batches:
+            n, images, labels = len(labels), part(images), part(labels)
             if len(labels) == 0:  # a small batch, of which this process has no share
                 continue
-            with autocast(device, precision):
-                logits = model(images.to(device))
-            yield logits.float(), labels.to(device)
+            with memory.enough_for(n), autocast(device, precision):
+                logits = model(images.to(device)).float()
+            yield logits, labels.to(device)
     finally:
         model.train(was_training)

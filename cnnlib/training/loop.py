@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -11,17 +13,19 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cnnlib.files import write_atomically
+from cnnlib.files import remove_leftovers, write_atomically
 from cnnlib.seeds import seed_of
 
 from . import memory, processes
 from .averaging import MovingAverage
-from .checkpoints import CHECKPOINT_VERSION, claim, load_checkpoint, require_fitting
+from .checkpoints import CHECKPOINT_VERSION, claim, last_sound, previous, require_fitting
 from .evaluation import evaluate
 from .settings import TrainConfig, autocast, lr_at, pick_device, pick_precision
 
 # A GPU runs ahead of Python; asking it for a number stops it. Losses are looked at this often.
 _STEPS_BETWEEN_CHECKS = 50
+
+_CALMER = "try a learning rate ten times smaller, grad_clip=1.0, or precision='fp32'"
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class EpochRecord:
 
 
 class NonFiniteLossError(RuntimeError):
-    """The loss became infinite or not a number; the message says where and what to try."""
+    """A loss or a weight became infinite or not a number; the message says where, what to try."""
 
 
 def train(
@@ -74,13 +78,16 @@ def train(
     batches
         Yields ``(images, labels)``, and has a length. If it has ``set_epoch``, that is called
         before each epoch, so that the order and the augmentation follow from the epoch's number.
+        If it has ``facts``, as :class:`cnnlib.data.DeviceBatches` has, the checkpoint keeps them.
     validation
         The same for held-out pictures, or None.
     config
         What to do; the default is ``TrainConfig()``.
     checkpoint
         A file that holds the run after every epoch. If it is there already, the run goes on from
-        it: the finished epochs are yielded from its history, and only the others are trained.
+        it: the finished epochs are yielded from its history, and only the others are trained. The
+        one before it is kept too, ``mine.previous.pt`` beside ``mine.pt``: if the last one cannot
+        be read, a warning says so, and the run goes on from there.
     param_groups
         Parts of the model that learn at rates of their own, as
         :func:`cnnlib.transfer.param_groups` gives them: ``{"params": [...], "lr": peak}``. The
@@ -95,10 +102,13 @@ def train(
     Raises
     ------
     ValueError
-        If there is nothing to train on, or the checkpoint is damaged, belongs to another
-        architecture, configuration or data set, or another process is writing it.
+        If there is nothing to train on, all of the model is frozen, or ``param_groups`` are not
+        those of the model; if no checkpoint can be read, the checkpoint belongs to another
+        architecture or configuration, or to batches with other ``facts``, or another process is
+        writing it.
     NonFiniteLossError
-        If the loss becomes infinite or not a number. The last checkpoint stays as it was.
+        If the loss or the weights become infinite or not a number. The last checkpoint stays as
+        it was.
     MemoryError
         If a batch does not fit into the memory, with a batch size to try.
     OSError
@@ -153,7 +163,9 @@ class _Run:
         self.network = processes.side_by_side(self.model, self.device)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
         self.history = []
+        self.facts = _plain(batches.facts()) if hasattr(batches, "facts") else {}
         self.claim = None  # on the checkpoint, while this run writes it
+        self.is_sound = True  # the checkpoint: it may take the place of the one before it
 
     def epochs(self, batches, validation):
         """Yield the epochs that are done, then train the others."""
@@ -189,6 +201,7 @@ class _Run:
         held_out = validation is not None and evaluate(
             self.model, validation, device=str(self.device), precision=self.precision
         )
+        self._require_sound(epoch, held_out.loss if held_out else 0.0)
         return EpochRecord(
             epoch=epoch,
             steps=self.steps,
@@ -213,13 +226,9 @@ class _Run:
             lr = lr_at(first + i, total, self.config)
             sizes[i] = len(labels)
             _require_shares(len(labels))
-            images = processes.share(images).to(self.device, memory_format=self.layout)
-            labels = processes.share(labels).to(self.device)
-            part = len(labels) / int(sizes[i])  # of the batch: the loss is a mean over all of it
-            logits, loss = self._forward_backward(images, labels, part, check_labels=epoch == 1)
-            self._update(lr)
-            losses[i] = loss * part
-            correct += (logits.argmax(1) == labels).sum()
+            with memory.enough_for(len(labels), ", and halve the learning rate too"):
+                losses[i], right = self._step(images, labels, lr, check_labels=epoch == 1)
+                correct += right
             if i + 1 - checked == _STEPS_BETWEEN_CHECKS or i + 1 == self.steps:
                 losses[checked : i + 1] = processes.summed(losses[checked : i + 1])
                 self._require_finite(losses[checked : i + 1], first + checked, total)
@@ -227,24 +236,26 @@ class _Run:
         n = int(sizes.sum())
         return n, float(losses.cpu() @ sizes) / n, int(processes.summed(correct)) / n, lr
 
+    def _step(self, images, labels, lr, check_labels):
+        """Learn from a batch; return this process's part of the loss, and how many were right."""
+        n = len(labels)
+        images = processes.share(images).to(self.device, memory_format=self.layout)
+        labels = processes.share(labels).to(self.device)
+        part = len(labels) / n  # of the batch: the loss is a mean over all of it
+        logits, loss = self._forward_backward(images, labels, part, check_labels)
+        self._update(lr)
+        return loss * part, (logits.argmax(1) == labels).sum()
+
     def _forward_backward(self, images, labels, part, check_labels):
         """Compute logits, loss and gradients of a batch, or of this process's part of it."""
-        try:
-            with autocast(self.device, self.precision):
-                logits = self.network(images).float()
-            if check_labels:  # once over the data: a GPU's own message would be unreadable
-                _require_labels(labels, logits.shape[1])
-            loss = F.cross_entropy(logits, labels, label_smoothing=self.config.label_smoothing)
-            self.optimizer.zero_grad(set_to_none=True)
-            # The gradients of the processes are averaged, and are to be summed.
-            self.scaler.scale(loss * (part * processes.count())).backward()
-        except RuntimeError as error:
-            if not _is_out_of_memory(error):
-                raise
-            raise MemoryError(
-                f"A batch of {len(labels)} pictures does not fit into the memory of this device. "
-                f"Try a batch size of {max(1, len(labels) // 2)}, and halve the learning rate too."
-            ) from error
+        with autocast(self.device, self.precision):
+            logits = self.network(images).float()
+        if check_labels:  # once over the data: a GPU's own message would be unreadable
+            _require_labels(labels, logits.shape[1])
+        loss = F.cross_entropy(logits, labels, label_smoothing=self.config.label_smoothing)
+        self.optimizer.zero_grad(set_to_none=True)
+        # The gradients of the processes are averaged, and are to be summed.
+        self.scaler.scale(loss * (part * processes.count())).backward()
         return logits.detach(), loss.detach()
 
     def _update(self, lr):
@@ -264,12 +275,29 @@ class _Run:
         if len(bad) == 0:
             return
         step = first + int(bad[0])
+        epoch, batch = step // self.steps + 1, step % self.steps + 1
         lr = lr_at(step, total, self.config)
         raise NonFiniteLossError(
-            f"The loss is {float(losses[bad[0]])} at step {step} of {total} (epoch "
-            f"{step // self.steps + 1}, learning rate {lr:.3g}). Try a learning rate ten times "
-            "smaller, grad_clip=1.0, or precision='fp32', and look at the pictures of that batch."
+            f"The loss is {float(losses[bad[0]])} at step {step + 1} of {total} (epoch {epoch}, "
+            f"batch {batch} of {self.steps}, learning rate {lr:.3g}). Look at the pictures of "
+            f"that batch, and {_CALMER}."
         )
+
+    def _require_sound(self, epoch, validation_loss):
+        """Refuse what an epoch has led to, if no run could go on from it."""
+        tensors = [*self.model.parameters(), *self.model.buffers()]
+        norms = torch._foreach_norm([t.detach() for t in tensors if t.is_floating_point()])
+        if not torch.stack([norm.float() for norm in norms]).isfinite().all():
+            raise NonFiniteLossError(
+                f"After epoch {epoch} the weights, or a BatchNorm's statistics, are too large or "
+                "not a number, though every loss was finite. Look at the pictures of its last "
+                f"batches, and {_CALMER}."
+            )
+        if not math.isfinite(validation_loss):
+            raise NonFiniteLossError(
+                f"After epoch {epoch} the validation loss is {validation_loss}. Look at the "
+                f"pictures for validation, and {_CALMER}."
+            )
 
     def save(self):
         """Write the whole run to the checkpoint, whole or not at all."""
@@ -279,25 +307,29 @@ class _Run:
             "cnnlib_checkpoint": CHECKPOINT_VERSION,
             "config": asdict(self.config),
             "steps": self.steps,
+            "batches": self.facts,
             "history": [asdict(record) for record in self.history],
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "average": self.average.state_dict() if self.average else None,
+            "origin": _plain(getattr(self.model, "origin", {})),
             "card": self.model.card.facts() if hasattr(self.model, "card") else {},
         }
         if self.claim and not self.claim.is_locked:
             raise RuntimeError(
                 f"A later call of train() has taken {self.checkpoint} over; this one cannot go on."
             )
+        earlier = previous(self.checkpoint) if self.is_sound else None
         try:
-            write_atomically(self.checkpoint, lambda file: torch.save(state, file))
+            write_atomically(self.checkpoint, lambda file: torch.save(state, file), earlier)
         except (OSError, RuntimeError) as error:  # torch says RuntimeError where the disk is full
             kept = f"It holds epoch {len(self.history) - 1}." if self.checkpoint.exists() else ""
             raise OSError(
                 f"The checkpoint {self.checkpoint} cannot be written ({error}). {kept} Make room, "
                 "or choose a folder that you may write to; the same call then goes on."
             ) from error
+        self.is_sound = True
 
     def restore(self):
         """Go on from the checkpoint if there is one, and write the first one if not."""
@@ -310,7 +342,8 @@ class _Run:
         self._require_same_run(state)
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.scaler.load_state_dict(state["scaler"])
+        if state["scaler"]:  # empty where the run was not in fp16 until now
+            self.scaler.load_state_dict(state["scaler"])
         if self.average:
             self.average.load_state_dict(state["average"])
         self.history = [EpochRecord(**record) for record in state["history"]]
@@ -318,19 +351,29 @@ class _Run:
     def _found(self):
         """Return what the checkpoint holds; where there is none, write the first one."""
         self.claim = claim(self.checkpoint)
+        earlier = previous(self.checkpoint)
+        if self.claim:  # so no other process is writing them now
+            remove_leftovers(self.checkpoint)
+            remove_leftovers(earlier)
         if self.checkpoint.exists():
-            return load_checkpoint(self.checkpoint)
+            state, source = last_sound(self.checkpoint)
+            self.is_sound = source == self.checkpoint
+            return state
+        earlier.unlink(missing_ok=True)  # of a run that somebody has deleted
         self.save()
         return None
 
     def _require_same_run(self, state):
         now = {**asdict(self.config), "steps": self.steps, "rates": _peaks(self.optimizer)}
         then = {**state["config"], "steps": state["steps"], "rates": _peaks(state["optimizer"])}
-        changed = [f"{k} was {then.get(k)!r}, is {now[k]!r}" for k in now if then.get(k) != now[k]]
+        now |= {f"batches.{name}": fact for name, fact in self.facts.items()}
+        then |= {f"batches.{name}": fact for name, fact in state["batches"].items()}
+        names = [name for name in now | then if then.get(name) != now.get(name)]
+        changed = [f"{name} was {then.get(name)!r}, is {now.get(name)!r}" for name in names]
         if changed:
             raise ValueError(
                 f"The checkpoint {self.checkpoint} is of another run ({'; '.join(changed)}). "
-                "Delete it to begin anew, or use the settings that it began with."
+                "Delete it to begin anew, or use the settings and the data that it began with."
             )
 
 
@@ -409,6 +452,9 @@ def _require_labels(labels, classes):
         )
 
 
-def _is_out_of_memory(error):
-    message = str(error).lower()
-    return "out of memory" in message or "can't allocate memory" in message
+def _plain(facts):
+    """Return facts as JSON holds them, numpy's numbers too; nothing, where it cannot."""
+    try:
+        return json.loads(json.dumps(facts, default=float))
+    except (TypeError, ValueError):
+        return {}

@@ -1,13 +1,18 @@
-"""Let the C library keep the memory that one step frees, for the next."""
+"""Memory: keep what one step frees for the next, and say what to do where it is too small."""
 
 from __future__ import annotations
 
 import ctypes
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 # The names of glibc's malloc.h, and their numbers.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 _ALL = 2**31 - 1  # bytes; the largest that mallopt takes
+
+# What torch says on GPUs, on Linux and on Windows.
+_SIGNS = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 def keep() -> None:
@@ -25,6 +30,27 @@ def keep() -> None:
 def give_back() -> None:
     """Give the free memory that the process holds back to the system."""
     _call("malloc_trim", 0)
+
+
+@contextmanager
+def enough_for(pictures: int, advice: str = "") -> Iterator[None]:
+    """Work on a batch of so many pictures, in all processes together.
+
+    Raises
+    ------
+    MemoryError
+        If the memory is too small for it: torch's own error has no name for that, and names no
+        batch size. `advice` follows the batch size to try.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not any(sign in str(error).lower() for sign in _SIGNS):
+            raise
+        raise MemoryError(
+            f"A batch of {pictures} pictures does not fit into the memory of this device. "
+            f"Try a batch size of {max(1, pictures // 2)}{advice}."
+        ) from error
 
 
 def _call(function, *arguments):
