@@ -276,7 +276,8 @@ def load_model(path: str | Path) -> nn.Module:
     Parameters
     ----------
     path : str or Path
-        What `save_model` wrote, or the checkpoint of a run whose model had a card.
+        What `save_model` wrote, or the checkpoint of a run. A run knows the card of its model by
+        itself where that comes from `cnnlib.create_model`, and its batches from `cnnlib.data`.
 
     Returns
     -------
@@ -294,12 +295,27 @@ def load_model(path: str | Path) -> nn.Module:
         load_weights(path, model)
     else:
         state = load_checkpoint(path)
-        card = ModelCard.from_facts(state["card"])
+        card = _card_of_run(state, path)
         model = _built(card)
         require_fitting(model, state["model"], f"The checkpoint {path}")
         model.load_state_dict(state["model"])
     model.card = card
     return model.eval()
+
+
+def _card_of_run(state, path):
+    """Return the card of a checkpoint's model: its own, or what its origin and batches say."""
+    if state["card"]:
+        return ModelCard.from_facts(state["card"])
+    known = state["origin"] | state["batches"]
+    names = ("architecture", "classes", "image_size", "mean", "std", "data", "options")
+    if not all(name in known for name in names):
+        raise ValueError(
+            f"{path} does not say how to use its model, which create_model has not built, or "
+            "which learned from batches that have no facts(). Build it, put "
+            "load_checkpoint(path)['model'] into it by load_state_dict, and give it a ModelCard."
+        )
+    return ModelCard(**{name: known[name] for name in names})
 
 
 def _built(card):

@@ -217,6 +217,26 @@ class TestFiles:
         (there,), (here,) = (predict(each, data.cat(), device="cpu") for each in (found, model))
         assert there.probabilities == pytest.approx(here.probabilities, rel=1e-4)
 
+    def test_a_checkpoint_tells_by_itself_how_its_model_is_used(self, tmp_path):
+        images = data.stand_in(train=40, test=10)[0].only("circle", "ring")
+        batches = data.DeviceBatches(images, 4, crop=2, mean=CARD.mean, std=CARD.std)
+        model = cnnlib.create_model("resnet20", 2, shortcut="B")
+        config = TrainConfig(epochs=1, device="cpu", precision="fp32")
+        fit(model, batches, config=config, checkpoint=tmp_path / "run.pt")
+        found = load_model(tmp_path / "run.pt")
+        facts = (images.classes, (32, 32), CARD.mean, CARD.std, images.name)
+        assert found.card == ModelCard("resnet20", *facts, {"shortcut": "B"})
+        x = found.card.prepare(data.cat())[None]
+        torch.testing.assert_close(found(x), model.eval()(x))
+
+    def test_a_checkpoint_of_a_model_of_ones_own_says_what_to_do(self, tmp_path):
+        batches = data.DeviceBatches(data.stand_in(train=40, test=10)[0], 20)
+        model = nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))
+        config = TrainConfig(epochs=1, device="cpu", precision="fp32")
+        fit(model, batches, config=config, checkpoint=tmp_path / "run.pt")
+        with pytest.raises(ValueError, match=r"run\.pt does not say .* a ModelCard"):
+            load_model(tmp_path / "run.pt")
+
     def test_weights_that_say_nothing_of_themselves(self, tmp_path):
         from cnnlib.training import save_weights
 

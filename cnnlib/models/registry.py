@@ -80,7 +80,8 @@ def create_model(
     Returns
     -------
     torch.nn.Module
-        Takes pictures ``(N, in_channels, H, W)``, gives logits ``(N, num_classes)``.
+        Takes pictures ``(N, in_channels, H, W)``, gives logits ``(N, num_classes)``. Its attribute
+        ``origin`` says by which name and options it was built; a checkpoint keeps it.
 
     Raises
     ------
@@ -96,10 +97,13 @@ def create_model(
     for option in options:
         if option not in known:
             raise ValueError(f"{name} has no option {option!r}; it takes {', '.join(known)}")
+    origin = {"architecture": name, "options": dict(options)}
     for key, value in (("num_classes", num_classes), ("in_channels", in_channels)):
         if value is not None:
             options[key] = require_count(key, value)
-    return builder(**options)
+    model = builder(**options)
+    model.origin = origin
+    return model
 
 
 def _options(builder: Builder) -> list[str]:
