@@ -360,7 +360,7 @@ def test_a_bomb_in_the_headers_is_refused(tmp_path, headers):
 
 
 def test_a_members_headers_do_not_add_up(tmp_path, files):
-    # 24 times the headers that one member may have, and nothing of them is kept.
+    # Together more than twenty times what one member may have; nothing of them is kept.
     path = tmp_path / "mine.tar.gz"
     member = tarfile.TarInfo("a/1.png")
     member.size = len(files["a/1.png"])

@@ -7,7 +7,8 @@ import pytest
 import torch
 from test_data import make_set
 
-from cnnlib.data import DeviceBatches, ImageSet, StreamedBatches
+from cnnlib.data import DeviceBatches, ImageSet, StreamedBatches, channel_statistics, split
+from cnnlib.data.imageset import RowsOnDisk
 
 
 def on_disk(made, folder):
@@ -61,3 +62,52 @@ def test_pictures_stay_on_the_disk_until_their_batch(tmp_path):
     assert asked.counts == [16]
     assert len(list(steps)) == 3
     assert asked.counts == [16, 16, 16, 2]
+
+
+PARTS = {
+    "split": lambda made: split(made, 10)[0],
+    "subset": lambda made: made.subset([7, 3, 3, 40]),
+    "slice": lambda made: made.subset(slice(10, 30)),
+    "only": lambda made: made.only("b"),
+    "part of a part": lambda made: split(split(made, 10)[0], 5)[1].subset([2, 0]),
+}
+
+
+@pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
+def test_a_part_of_a_set_on_the_disk_stays_there_and_is_the_same(tmp_path, part):
+    made = make_set(50, 3, size=6)
+    expected, found = part(made), part(on_disk(made, tmp_path))
+    assert isinstance(found.images, RowsOnDisk)
+    assert found.images.shape == expected.images.shape
+    np.testing.assert_array_equal(found.images, expected.images)
+    np.testing.assert_array_equal(found.images[1], expected.images[1])
+    assert found.sha256 == expected.sha256
+    assert (found.classes, found.name) == (expected.classes, expected.name)
+    assert channel_statistics(found) == channel_statistics(expected)
+    options = {"batch_size": 3, "crop": 1, "flip": True}
+    for kind in (DeviceBatches, StreamedBatches):
+        for ours, theirs in zip(kind(found, **options), kind(expected, **options), strict=True):
+            assert all(map(torch.equal, ours, theirs))
+
+
+@pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
+def test_to_choose_a_part_reads_no_picture(tmp_path, monkeypatch, part):
+    made = on_disk(make_set(50, 3, size=6), tmp_path)
+    made = made.subset(slice(None))  # from here on, whoever reads a picture asks for it
+    asked, read = [], RowsOnDisk.__getitem__
+    monkeypatch.setattr(
+        RowsOnDisk, "__getitem__", lambda rows, index: asked.append(index) or read(rows, index)
+    )
+    chosen = part(made)
+    assert asked == []
+    chosen.images[:2]
+    assert asked != []
+
+
+def test_a_map_in_another_order_is_not_read_either(tmp_path):
+    made = make_set(50, 3, size=6)
+    np.save(tmp_path / "images.npy", np.asfortranarray(made.images))
+    images = np.load(tmp_path / "images.npy", mmap_mode="r")
+    mapped = ImageSet(images, made.labels, made.classes, made.name)
+    assert isinstance(mapped.images.base, np.memmap)
+    assert mapped.sha256 == made.sha256

@@ -82,6 +82,14 @@ class DeviceBatches:
         What the pictures are normalised by; 0 and 1 where nothing was given.
     epoch : int
         The epoch that iterating serves.
+
+    Raises
+    ------
+    ValueError
+        If the set is empty; `batch_size` is not positive, or with `drop_last` more than there are
+        pictures; `crop` is negative, or with reflected padding as large as the picture; `cutout`
+        is negative or larger than the picture; `padding_mode` or `flip` is none of the above; or
+        `mean` and `std` are not one number a channel, each `std` above 0.
     """
 
     def __init__(
@@ -177,7 +185,7 @@ class DeviceBatches:
         import torch
 
         edge = ((0, 0), (self.crop, self.crop), (self.crop, self.crop), (0, 0))
-        padded = np.pad(images.transpose(0, 2, 3, 1), edge, mode=self._pad_mode)
+        padded = np.pad(np.asarray(images).transpose(0, 2, 3, 1), edge, mode=self._pad_mode)
         pixels = np.ascontiguousarray(padded).reshape(-1, self._channels)
         return torch.from_numpy(pixels).to(self.device)
 
@@ -249,9 +257,11 @@ class StreamedBatches(DeviceBatches):
     from the disk::
 
         images = np.load("images.npy", mmap_mode="r")  # (N, C, H, W) of uint8
-        batches = StreamedBatches(ImageSet(images, labels, classes, "mine"), 128)
+        train, validation = split(ImageSet(images, labels, classes, "mine"))
+        batches = StreamedBatches(train, 128)
 
-    Parameters, batches and attributes are those of `DeviceBatches`, to the last bit.
+    The parts of a split stay on the disk too. Parameters, batches and attributes are those of
+    `DeviceBatches`, to the last bit.
     """
 
     def _keep(self, images: np.ndarray) -> None:

@@ -42,6 +42,11 @@ def stand_in(train: int = 5000, test: int = 1000, seed: int = 0) -> tuple[ImageS
     -------
     train, test : ImageSet
         Pixels of shape ``(N, 3, 32, 32)``.
+
+    Raises
+    ------
+    ValueError
+        If `train` or `test` is less than 1.
     """
     if train < 1 or test < 1:
         raise ValueError(f"train={train}, test={test}: draw at least 1 picture of each")

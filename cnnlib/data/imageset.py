@@ -10,9 +10,45 @@ import numpy as np
 from PIL import Image
 
 
+class RowsOnDisk:
+    """Some pictures of an array that NumPy maps from the disk, read when they are asked for.
+
+    It is indexed as an array is along its first dimension; ``numpy.asarray`` reads all of it.
+
+    Parameters
+    ----------
+    array : numpy.ndarray or RowsOnDisk, shape (N, ...)
+        On the disk.
+    rows : ndarray of int, shape (n,)
+        Which of them, in this order.
+    """
+
+    def __init__(self, array: np.ndarray | RowsOnDisk, rows: np.ndarray):
+        self._array, self._rows = array, rows
+        self.shape, self.ndim, self.dtype = (len(rows), *array.shape[1:]), array.ndim, array.dtype
+
+    def __len__(self):
+        return len(self._rows)
+
+    def __getitem__(self, index):
+        return self._array[self._rows[index]]
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self[:], dtype=dtype)
+
+
+def is_on_disk(images: np.ndarray | RowsOnDisk) -> bool:
+    """Tell whether pictures stay on the disk until they are asked for."""
+    return isinstance(images, RowsOnDisk) or isinstance(images.base, np.memmap)
+
+
 @dataclass(frozen=True, eq=False)
 class ImageSet:
     """A set of labelled pictures, all of one size.
+
+    Pictures that NumPy maps from the disk (``numpy.load(path, mmap_mode="r")``) stay there, and
+    so do those of a `subset`, of `only` and of `split`; `StreamedBatches` reads them batch by
+    batch. Their `images` are then indexed along the first dimension alone.
 
     Parameters
     ----------
@@ -38,7 +74,8 @@ class ImageSet:
     name: str
 
     def __post_init__(self):
-        images, labels = np.asarray(self.images), np.asarray(self.labels)
+        images, labels = self.images, np.asarray(self.labels)
+        images = images if isinstance(images, RowsOnDisk) else np.asarray(images)
         if images.dtype != np.uint8 or images.ndim != 4:
             raise ValueError(
                 f"images are {images.dtype} with shape {images.shape}; uint8 with shape "
@@ -57,7 +94,9 @@ class ImageSet:
                 f"label {labels[outside[0]]} of image {outside[0]} is outside the "
                 f"{len(self.classes)} classes; labels run from 0 to {len(self.classes) - 1}"
             )
-        object.__setattr__(self, "images", np.ascontiguousarray(images))
+        if not is_on_disk(images):
+            images = np.ascontiguousarray(images)
+        object.__setattr__(self, "images", images)
         object.__setattr__(self, "labels", labels.astype(np.int64, copy=False))
         object.__setattr__(self, "classes", tuple(str(name) for name in self.classes))
 
@@ -71,7 +110,8 @@ class ImageSet:
     def sha256(self) -> str:
         """Hash of pixels, labels and classes, as a run's record keeps it."""
         digest = hashlib.sha256(repr((self.images.shape, self.classes)).encode())
-        digest.update(self.images)
+        for start in range(0, len(self), 1000):
+            digest.update(np.ascontiguousarray(self.images[start : start + 1000]))
         digest.update(np.ascontiguousarray(self.labels, dtype="<i8"))
         return digest.hexdigest()
 
@@ -82,6 +122,16 @@ class ImageSet:
         ----------
         indices : sequence of int, slice, or boolean mask of length N
             Which pictures to keep.
+
+        Returns
+        -------
+        ImageSet
+            Of the same classes and name.
+
+        Raises
+        ------
+        ValueError
+            If there is no picture of such an index.
         """
         if not isinstance(indices, slice):
             indices = np.asarray(indices)
@@ -90,15 +140,25 @@ class ImageSet:
             chosen = np.arange(len(self))[indices]
         except IndexError as error:
             raise ValueError(f"no such pictures among these {len(self)}: {error}") from None
-        return ImageSet(self.images[chosen], self.labels[chosen], self.classes, self.name)
+        return self._chosen(chosen, self.labels[chosen], self.classes)
 
     def only(self, *classes: str) -> ImageSet:
         """Return the pictures of these classes alone, labelled 0, 1, ... in the order given.
 
+        Parameters
+        ----------
+        *classes : str
+            At least one of the set's.
+
+        Returns
+        -------
+        ImageSet
+            Of these classes, and of the same name.
+
         Raises
         ------
         ValueError
-            If a class is none of the set's.
+            If a class is none of the set's, or none is given.
         """
         unknown = [name for name in classes if name not in self.classes]
         if unknown or not classes:
@@ -106,8 +166,13 @@ class ImageSet:
         new_label = np.full(len(self.classes), -1)
         new_label[[self.classes.index(name) for name in classes]] = np.arange(len(classes))
         labels = new_label[self.labels]
-        kept = labels >= 0
-        return ImageSet(self.images[kept], labels[kept], classes, self.name)
+        kept = np.flatnonzero(labels >= 0)
+        return self._chosen(kept, labels[kept], classes)
+
+    def _chosen(self, rows: np.ndarray, labels: np.ndarray, classes: tuple[str, ...]) -> ImageSet:
+        on_disk = is_on_disk(self.images)
+        images = RowsOnDisk(self.images, rows) if on_disk else self.images[rows]
+        return ImageSet(images, labels, classes, self.name)
 
 
 def split(data: ImageSet, validation: int = 5000, seed: int = 0) -> tuple[ImageSet, ImageSet]:
@@ -129,6 +194,11 @@ def split(data: ImageSet, validation: int = 5000, seed: int = 0) -> tuple[ImageS
     -------
     train, validation : ImageSet
         Two sets without a picture in common.
+
+    Raises
+    ------
+    ValueError
+        If `validation` is no whole number from 1 to one less than there are pictures.
     """
     if not isinstance(validation, int | np.integer) or not 0 < validation < len(data):
         raise ValueError(
@@ -151,10 +221,20 @@ def split(data: ImageSet, validation: int = 5000, seed: int = 0) -> tuple[ImageS
 def channel_statistics(data: ImageSet) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of each channel, on the scale where 255 is 1.
 
+    Parameters
+    ----------
+    data : ImageSet
+        N pictures ``(N, C, H, W)``; a thousand are read at a time.
+
     Returns
     -------
     mean, std : tuple of float, length C
         Over all pictures and positions; the sums are exact.
+
+    Raises
+    ------
+    ValueError
+        If the set is empty.
     """
     total, squares = 0, 0
     for start in range(0, len(data), 1000):
@@ -172,7 +252,10 @@ def channel_statistics(data: ImageSet) -> tuple[tuple[float, ...], tuple[float, 
 def digits() -> tuple[ImageSet, ImageSet]:
     """Return 1,797 real handwritten digits, 8x8, as 1,437 for training and 360 for the test.
 
-    Pixels of shape ``(N, 1, 8, 8)``; the original's 0 to 16 becomes 0 to 255.
+    Returns
+    -------
+    train, test : ImageSet
+        Pixels of shape ``(N, 1, 8, 8)``; the original's 0 to 16 becomes 0 to 255.
 
     Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine
     Learning Repository, 1998, as shipped with scikit-learn.
@@ -199,6 +282,11 @@ def cat(height: int | None = None, gray: bool = False) -> np.ndarray:
     -------
     ndarray of uint8, shape (H, W, 3) or (H, W)
         Pixels from 0 to 255.
+
+    Raises
+    ------
+    ValueError
+        If `height` is less than 1.
     """
     from skimage.data import chelsea
 

@@ -37,12 +37,27 @@ def download(urls: Sequence[str], target: Path, *, size: int, md5: str) -> None:
 
     What has arrived waits in ``<target>.part``, and is resumed from at another mirror or in
     another run. Mirrors that were left as slow are taken after all when no quick one remains.
-    `target` appears only when its MD5 is right.
+    `target` appears only when its MD5 is right. Only one process at a time may fetch into it.
+
+    Parameters
+    ----------
+    urls : sequence of str
+        The mirrors' addresses, the best first.
+    target : Path
+        Where the file is to be.
+    size : int
+        Its length in bytes.
+    md5 : str
+        Its MD5 in hexadecimal digits.
 
     Raises
     ------
+    ValueError
+        If an address does not begin with http:// or https://.
     ConnectionError
         If no mirror serves the file: it lists what each of them did.
+    OSError
+        If the file cannot be written.
     """
     for url in urls:
         if urlsplit(url).scheme not in ("http", "https"):
@@ -162,6 +177,6 @@ def _length(path: Path) -> int:
 
 
 def md5_of(path: Path) -> str:
-    """Return a file's MD5, which tells damage and not malice."""
+    """Return a file's MD5 in hexadecimal digits, which tells damage and not malice."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

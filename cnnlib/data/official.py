@@ -15,7 +15,19 @@ PIXELS = 3 * 32 * 32
 
 
 def read_official(path: Path, batches: dict[str, bytes]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return (images, labels) of the training and of the test set; images are (N, 3, 32, 32).
+    """Read the training and the test set from their batches.
+
+    Parameters
+    ----------
+    path : Path
+        Where the batches come from; for the messages.
+    batches : dict
+        The content of each batch by its name, such as ``"data_batch_1"``.
+
+    Returns
+    -------
+    list of (images, labels)
+        The training set, then the test set: images ``(N, 3, 32, 32)`` of uint8, labels ``(N,)``.
 
     Raises
     ------
@@ -33,7 +45,27 @@ def read_official(path: Path, batches: dict[str, bytes]) -> list[tuple[np.ndarra
 
 
 def read_batch(content: bytes, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return the images and labels of one batch; `name` is for the messages."""
+    """Read one batch.
+
+    Parameters
+    ----------
+    content : bytes
+        The pickle, as its file holds it.
+    name : str
+        What to call it in the messages.
+
+    Returns
+    -------
+    images : ndarray of uint8, shape (N, 3, 32, 32)
+        Pixels from 0 to 255.
+    labels : ndarray of int64, shape (N,)
+        Whatever numbers the batch holds.
+
+    Raises
+    ------
+    ValueError
+        If it is torn, or holds anything but pictures and labels.
+    """
     try:
         _require_modest(content)
         batch = _BatchUnpickler(io.BytesIO(content), encoding="latin1").load()

@@ -50,7 +50,9 @@ def image_folder(
     ------
     ValueError
         If there is no picture, no class folder, a broken picture (named), a mixture of sizes, a
-        corrupt archive, or train and test differ in their classes.
+        corrupt archive, or train and test differ in their classes; if `size` is less than 1; or
+        if the pixels take more than 512 MiB: as many again are needed to put them in order. For
+        a larger set, see `StreamedBatches`.
     """
     path = Path(path).expanduser()
     parts = read_pictures(path, archives.read_files(path, is_picture), size, skip_broken)
@@ -64,7 +66,27 @@ def read_pictures(
     size: int | None = None,
     skip_broken: bool = False,
 ) -> list[Part]:
-    """Decode files, each of which is a picture: one part, or train and test."""
+    """Decode files, each of which is a picture.
+
+    Parameters
+    ----------
+    path : Path
+        Where the files come from; for the messages.
+    files : iterable of (PurePosixPath, bytes)
+        Each with its path below `path`, and what it holds.
+    size, skip_broken
+        As in `image_folder`.
+
+    Returns
+    -------
+    list of (images, labels, classes)
+        One part, or train and test.
+
+    Raises
+    ------
+    ValueError
+        As in `image_folder`.
+    """
     if size is not None and size < 1:
         raise ValueError(f"size={size}: choose at least 1 pixel")
     found: dict[str, list] = {}
@@ -121,6 +143,11 @@ def open_picture(picture: str | Path | Image.Image | np.ndarray) -> Image.Image:
     ----------
     picture : str, Path, PIL.Image.Image or numpy.ndarray
         A file, or a picture; an array is of uint8, ``(H, W)`` or ``(H, W, 3)``.
+
+    Returns
+    -------
+    PIL.Image.Image
+        Of mode RGB.
 
     Raises
     ------
