@@ -1,8 +1,9 @@
 """Accidents that a training run may meet: each is made to happen, and what one sees is noted.
 
 `CASES` holds them by name. Each is a function of an empty folder; it returns what one reads. Before
-it, a run has trained for one epoch of three (`begun`); after it, `goes_on` must find that
-checkpoint whole and end with the weights of a run that nothing disturbed.
+it, a run has trained for one epoch of three (`begun`), or for two where the last checkpoint is to
+be spoilt; after it, `goes_on` must go on from the first epoch, and end with the weights of a run
+that nothing disturbed.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -30,6 +34,7 @@ from cnnlib.training import TrainConfig, fit, train
 
 CONFIG = TrainConfig(epochs=3, lr=0.05, device="cpu", precision="fp32")
 NAME = "mine.pt"
+NOBODY = 65534  # a user without rights of its own
 Case = Callable[[Path], str]
 
 #: what happens -> the function that makes it happen
@@ -53,11 +58,12 @@ class Batches(list):
         generator = torch.Generator().manual_seed(0)
         images = torch.randn(40, 2, 4, 4, generator=generator)
         super().__init__(zip(images.split(8), (torch.arange(40) % 3).split(8), strict=True))
-        self.accident, self.before, self.epoch = accident, before, 0
+        self.accident, self.before, self.epoch, self.served = accident, before, 0, []
 
     def set_epoch(self, epoch: int) -> None:
         """Note which epoch is served."""
         self.epoch = epoch
+        self.served.append(epoch)
 
     def __iter__(self) -> Iterator:
         for number, batch in enumerate(list.__iter__(self), 1):
@@ -71,20 +77,28 @@ def model() -> nn.Module:
     return nn.Sequential(nn.BatchNorm2d(2), nn.Flatten(), nn.Dropout(0.2), nn.Linear(32, 3))
 
 
-def begun(folder: Path) -> Path:
-    """Train for one epoch, and return the checkpoint."""
+def begun(folder: Path, epochs: int = 1) -> Path:
+    """Train for so many epochs, and return the checkpoint."""
     checkpoint = folder / NAME
-    next(train(model(), Batches(), config=CONFIG, checkpoint=checkpoint))
+    run = train(model(), Batches(), config=CONFIG, checkpoint=checkpoint)
+    for _ in range(epochs):
+        next(run)
     return checkpoint
 
 
 def goes_on(folder: Path) -> bool:
-    """Train to the end; tell whether the weights are those of an undisturbed run."""
-    found, expected = model(), model()
-    fit(found, Batches(), config=CONFIG, checkpoint=folder / NAME)
+    """Train to the end; tell whether all is as it would be without the accident.
+
+    The run must begin after the first epoch, leave nothing half written, and give the weights of a
+    run that nothing disturbed.
+    """
+    found, expected, batches = model(), model(), Batches()
+    with warnings.catch_warnings(action="ignore"):  # of a spoilt checkpoint, which is still there
+        fit(found, batches, config=CONFIG, checkpoint=folder / NAME)
     fit(expected, Batches(), config=CONFIG)
     pairs = zip(found.state_dict().values(), expected.state_dict().values(), strict=True)
-    return all(torch.equal(a, b) for a, b in pairs)
+    is_same = all(torch.equal(a, b) for a, b in pairs)
+    return is_same and batches.served == [2, 3] and not list(folder.glob("*.tmp"))
 
 
 def message(work: Callable, *kinds: type[BaseException]) -> str:
@@ -96,15 +110,32 @@ def message(work: Callable, *kinds: type[BaseException]) -> str:
     return "nothing happened"
 
 
-def trained(folder: Path, accident: Callable | None = None, **options) -> None:
+def warning(work: Callable) -> str:
+    """Return the warning that ``work()`` gives, and its kind."""
+    with warnings.catch_warnings(record=True, action="always") as found:
+        work()
+    return "; ".join(f"{each.category.__name__}: {each.message}" for each in found)
+
+
+def trained(
+    folder: Path,
+    accident: Callable | None = None,
+    before: int = 3,
+    network: nn.Module | None = None,
+) -> None:
     """Go on from the checkpoint, through an accident."""
-    network = options.pop("network", None) or model()
-    fit(network, Batches(accident), config=CONFIG, checkpoint=folder / NAME)
+    batches = Batches(accident, before)
+    fit(network or model(), batches, config=CONFIG, checkpoint=folder / NAME)
 
 
-def command(folder: Path, signal_number: int) -> str:
+def taken_up(folder: Path) -> None:
+    """Read the checkpoint, and train no further."""
+    train(model(), Batches(), config=CONFIG, checkpoint=folder / NAME)
+
+
+def command(folder: Path, work: str, signal_number: int) -> str:
     """Go on in a process of its own, as a command does, and send it a signal in the middle."""
-    script = f"import faults; faults.as_a_command({str(folder)!r})"
+    script = f"import faults; faults.{work}({str(folder)!r})"
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen(
         [sys.executable, "-c", script],
@@ -113,42 +144,74 @@ def command(folder: Path, signal_number: int) -> str:
         stderr=subprocess.PIPE,
         text=True,
     )
-    process.stdout.readline()  # it is in the second epoch now
+    assert process.stdout.readline() == "here\n"  # in the second epoch, or at its end
     process.send_signal(signal_number)
     _, said = process.communicate(timeout=120)
     status = process.returncode
-    said = said.strip() or "Killed, as the shell says."
-    return f"{said} Exit status {status if status > 0 else 128 - status}."
+    return f"{said.strip()} Exit status {status if status > 0 else 128 - status}.".strip()
 
 
-def as_a_command(folder: str) -> None:
-    """Go on as `python -m experiments` does, and wait in the second epoch for a signal."""
+def wait(*_) -> None:
+    """Say that one is there, and wait for a signal."""
+    print("here", flush=True)
+    signal.pause()
+
+
+def as_an_experiment(folder: str) -> None:
+    """Go on as `python -m experiments` does, and wait in the second epoch."""
     from experiments.__main__ import answer_signals
-
-    def wait(batch):
-        print("here", flush=True)
-        signal.pause()
 
     answer_signals()
     trained(Path(folder), wait)
 
 
+def as_a_script(folder: str) -> None:
+    """Go on as a script of one's own does, and wait in the second epoch."""
+    trained(Path(folder), wait)
+
+
+def in_a_write(folder: str) -> None:
+    """Go on, and wait when half of the next checkpoint is written."""
+
+    def half(state, file):
+        file.write(b"half")
+        file.flush()
+        wait()
+
+    with patch.object(torch, "save", half):
+        trained(Path(folder))
+
+
 @case("The process is killed in the middle of an epoch (SIGKILL)")
 def killed(folder: Path) -> str:
     begun(folder)
-    return command(folder, signal.SIGKILL)
+    return command(folder, "as_an_experiment", signal.SIGKILL)
 
 
-@case("A cluster's scheduler ends the process (SIGTERM)")
+@case("The process is killed while it writes a checkpoint (SIGKILL)")
+def killed_in_a_write(folder: Path) -> str:
+    begun(folder)
+    said = command(folder, "in_a_write", signal.SIGKILL)
+    assert list(folder.glob(f"{NAME}.*.tmp"))  # so there is something to tidy up
+    return said
+
+
+@case("A cluster's scheduler ends an experiment (SIGTERM)")
 def ended(folder: Path) -> str:
     begun(folder)
-    return command(folder, signal.SIGTERM)
+    return command(folder, "as_an_experiment", signal.SIGTERM)
 
 
-@case("Somebody presses Ctrl-C (SIGINT)")
+@case("A cluster's scheduler ends a script of one's own (SIGTERM)")
+def script_ended(folder: Path) -> str:
+    begun(folder)
+    return command(folder, "as_a_script", signal.SIGTERM)
+
+
+@case("Somebody presses Ctrl-C in an experiment (SIGINT)")
 def interrupted(folder: Path) -> str:
     begun(folder)
-    return command(folder, signal.SIGINT)
+    return command(folder, "as_an_experiment", signal.SIGINT)
 
 
 @case("The disk is full when a checkpoint is written")
@@ -167,22 +230,33 @@ def disk_full(folder: Path) -> str:
 
 @case("The folder cannot be written to")
 def read_only(folder: Path) -> str:
-    begun(folder)
-    folder.chmod(0o555)
-    try:
+    checkpoint = begun(folder)
+    with tempfile.TemporaryDirectory() as place, closed(Path(place)):
+        shutil.copy(checkpoint, place)
         with nobody():
-            return message(lambda: trained(folder), OSError)
+            said = message(lambda: trained(Path(place)), OSError)
+    return said.replace(place, str(folder))
+
+
+@contextlib.contextmanager
+def closed(place: Path) -> Iterator[None]:
+    """Take away the permission to write into a folder, from its owner too."""
+    if os.geteuid() == 0:
+        os.chown(place, NOBODY, -1)
+    place.chmod(0o555)
+    try:
+        yield
     finally:
-        folder.chmod(0o755)
+        place.chmod(0o755)
 
 
 @contextlib.contextmanager
 def nobody() -> Iterator[None]:
-    """Be a user who may not write here: the superuser may write everywhere."""
+    """Be a user whom permissions bind: the superuser may write everywhere."""
     is_root = os.geteuid() == 0
     try:
         if is_root:
-            os.seteuid(65534)
+            os.seteuid(NOBODY)
         yield
     finally:
         if is_root:
@@ -191,30 +265,23 @@ def nobody() -> Iterator[None]:
 
 @case("The checkpoint was cut short")
 def cut_short(folder: Path) -> str:
-    whole = begun(folder).read_bytes()
+    whole = begun(folder, epochs=2).read_bytes()
     (folder / NAME).write_bytes(whole[: len(whole) // 2])
-    said = message(lambda: trained(folder), ValueError)
-    (folder / NAME).write_bytes(whole)
-    return said
+    return warning(lambda: taken_up(folder))
 
 
 @case("A bit of the checkpoint has turned over")
 def bit_turned(folder: Path) -> str:
-    whole = begun(folder).read_bytes()
+    whole = begun(folder, epochs=2).read_bytes()
     place = whole.index(torch.load(folder / NAME)["model"]["3.weight"].numpy().tobytes())
     (folder / NAME).write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
-    said = message(lambda: trained(folder), ValueError)
-    (folder / NAME).write_bytes(whole)
-    return said
+    return warning(lambda: taken_up(folder))
 
 
-@case("The checkpoint is of another version of cnnlib")
+@case("A checkpoint of another version of cnnlib lies in its place")
 def other_version(folder: Path) -> str:
-    begun(folder).rename(folder / "kept")
-    torch.save({"cnnlib_checkpoint": 1}, folder / NAME)
-    said = message(lambda: trained(folder), ValueError)
-    (folder / "kept").rename(folder / NAME)
-    return said
+    torch.save({"cnnlib_checkpoint": 1}, begun(folder, epochs=2))
+    return warning(lambda: taken_up(folder))
 
 
 @case("A picture holds a value that is not a number")
@@ -227,6 +294,12 @@ def not_a_number(folder: Path) -> str:
 def explosion(folder: Path) -> str:
     begun(folder)
     return message(lambda: trained(folder, lambda x: (x[0] * 1e38, x[1])), RuntimeError)
+
+
+@case("Pictures are so bright that the weights explode in the last batch of an epoch")
+def late_explosion(folder: Path) -> str:
+    begun(folder)
+    return message(lambda: trained(folder, lambda x: (x[0] * 1e20, x[1]), before=5), RuntimeError)
 
 
 @case("A batch does not fit into the memory")

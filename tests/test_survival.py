@@ -39,3 +39,8 @@ def test_a_run_that_does_not_go_on_would_be_seen(tmp_path):
         )
     )
     assert not faults.goes_on(tmp_path)
+
+
+def test_a_run_that_begins_anew_would_be_seen(tmp_path):
+    faults.begun(tmp_path).unlink()
+    assert not faults.goes_on(tmp_path)

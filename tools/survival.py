@@ -18,11 +18,17 @@ TEXT = """\
 
 A run that took an hour should not be lost to a full disk. So each of the accidents below is made
 to happen, on every change of this book's code: after the first of three epochs, mostly in the
-middle of the second. Then the same call is made again. It finds the checkpoint of the first epoch
-whole, goes on from it, and ends with the same weights, to the last bit, as a run that nothing
-disturbed. (On a CPU, that is; a GPU adds numbers in an order of its own.)
+middle of the second. Then the same call is made again. It goes on from the checkpoint of the first
+epoch, and ends with the same weights, to the last bit, as a run that nothing disturbed. (On a CPU,
+that is; a GPU adds numbers in an order of its own.)
 
-What one reads is copied from the runs of the tests, by `tools/survival.py`.
+Two checkpoints are kept: `mine.pt` is that of the last epoch, `mine.previous.pt` is the one before.
+Three of the accidents spoil `mine.pt` itself, after the second epoch. Then the call gives a warning
+and goes back by one epoch.
+
+What one reads is copied from the runs of the tests, by `tools/survival.py`. A process that is
+killed can say nothing, and a script of your own says nothing on SIGTERM. An experiment, which is
+begun by `python -m experiments`, does.
 
 | What happens | What one reads |
 |---|---|
