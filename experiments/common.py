@@ -19,6 +19,7 @@ from cnnlib.training import (
     pick_device,
     pick_precision,
     processes,
+    remove_checkpoint,
     train,
 )
 
@@ -116,7 +117,7 @@ class Classification:
         )
         print("record:", records.save(record, folder))
         for run in runs:
-            self._checkpoint(profile, run["seed"]).unlink()
+            remove_checkpoint(self._checkpoint(profile, run["seed"]))
         return record
 
     def _load(self, profile, original_pixels):

@@ -6,6 +6,7 @@ it was, at the latest from its last epoch.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from cnnlib.training import (
     pick_device,
     pick_precision,
     processes,
+    remove_checkpoint,
     train,
 )
 
@@ -143,18 +145,20 @@ class Comparison:
             "variant": self.variants[variant].settings(),
             "parts": {name: part.sha256 for name, part in parts.items()},
         }
-        work = partial(self.one, profile, variant, seed, parts)
-        run = remembered(path, facts, git, work)
-        path.with_suffix(".pt").unlink(missing_ok=True)
+        # Its name tells the commit and the settings: a run goes on with the same ones only.
+        begun = hashlib.sha256(json.dumps([facts, git], default=str).encode()).hexdigest()[:8]
+        checkpoint = path.with_suffix(f".{begun}.pt")
+        run = remembered(path, facts, git, partial(self.one, variant, seed, parts, checkpoint))
+        for ended in path.parent.glob(f"{path.stem}.*.pt"):
+            remove_checkpoint(ended)
         return run
 
     def own_config(self, variant: str, seed: int) -> TrainConfig:
         """Return how one variant trains with one seed."""
         return replace(self.config, seed=seed, **self.variants[variant].changes)
 
-    def one(self, profile: str, variant: str, seed: int, parts: dict) -> dict:
+    def one(self, variant: str, seed: int, parts: dict, checkpoint: Path) -> dict:
         """Train one variant with one seed, and measure it at the end."""
-        checkpoint = self.folder(profile) / f"{slug(variant)}-{seed}.pt"
         model, epochs = self.trained(variant, self.own_config(variant, seed), parts, checkpoint)
         loader = self.loader(parts)
         results = tested(model, loader, parts)

@@ -15,11 +15,12 @@ from torch import nn
 
 from cnnlib import data, records
 from cnnlib.arithmetic import conv_parameters
-from cnnlib.training import NonFiniteLossError, TrainConfig
+from cnnlib.training import NonFiniteLossError, TrainConfig, load_checkpoint, train
 from experiments import (
     alexnet_tricks,
     cifar10_fast,
     compared,
+    comparison,
     fast_steps,
     fast_trials,
     residual_blocks,
@@ -107,9 +108,47 @@ def test_a_run_with_other_settings_is_not_kept(change, tmp_path, monkeypatch, cl
     full(TINY, tmp_path, monkeypatch)
     ran = []
     one = Comparison.one
-    monkeypatch.setattr(Comparison, "one", lambda *a: ran.append(a[2]) or one(*a))
+    monkeypatch.setattr(Comparison, "one", lambda *a: ran.append(a[1]) or one(*a))
     full(replace(TINY, **change), tmp_path, monkeypatch)
     assert "as it is" in ran
+
+
+@pytest.mark.parametrize(
+    "change", ["commit", "dirty", "crop", "batch_size"], ids=lambda change: f"other {change}"
+)
+def test_a_run_that_was_stopped_goes_on_from_the_same_commit_and_settings_only(
+    change, tmp_path, monkeypatch, clean
+):
+    plan = replace(TINY, variants={"moved": Variant(linear, {"crop": 1})})
+    begun_at = []
+
+    def watched(model, batches, validation, config, *, checkpoint):
+        records = train(model, batches, validation, config, checkpoint=checkpoint)
+        begun_at.append(len(load_checkpoint(checkpoint)["history"]))
+        return records
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    def stopped(plan):
+        with monkeypatch.context() as patch:
+            patch.setattr(comparison, "tested", stop)
+            with pytest.raises(KeyboardInterrupt):
+                full(plan, tmp_path, monkeypatch)
+
+    monkeypatch.setattr(comparison, "train", watched)
+    stopped(plan)
+    stopped(plan)
+    assert begun_at == [0, 2]
+    if change in ("commit", "dirty"):
+        clean["git"][change] = {"commit": "b" * 40, "dirty": True}[change]
+    elif change == "crop":
+        plan = replace(plan, variants={"moved": Variant(linear, {"crop": 2})})
+    else:
+        plan = replace(plan, batch_size=33)  # as many steps as before
+    full(plan, tmp_path, monkeypatch)
+    assert begun_at == [0, 2, 0]
+    assert not list((tmp_path / "runs").rglob("*.pt"))
 
 
 def test_a_variant_may_have_its_own_batches_and_be_prepared(tmp_path, monkeypatch):
@@ -144,7 +183,7 @@ def test_a_run_of_uncommitted_code_is_not_kept(tmp_path, monkeypatch, clean):
     full(TINY, tmp_path, monkeypatch)
     ran = []
     one = Comparison.one
-    monkeypatch.setattr(Comparison, "one", lambda *a: ran.append(a[2]) or one(*a))
+    monkeypatch.setattr(Comparison, "one", lambda *a: ran.append(a[1]) or one(*a))
     full(TINY, tmp_path, monkeypatch)
     assert ran == list(TINY.variants)
 
