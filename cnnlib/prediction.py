@@ -11,7 +11,6 @@ A network alone does not know what its outputs are called, nor how large its pic
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import islice
@@ -37,7 +36,9 @@ from cnnlib.training import (
 Picture = str | Path | Image.Image | np.ndarray
 
 _FILTERS = {"lanczos": Image.Resampling.LANCZOS, "bilinear": Image.Resampling.BILINEAR}
+_COUNTS = ("num_classes", "in_channels")  # which `classes` and `mean` say
 _LARGEST_SIDE = 4096  # of a network's pictures; a card may come from anybody
+_LARGEST = 1e30  # of its means and deviations: single precision ends at 3e38
 _AT_A_TIME = 64
 
 
@@ -58,7 +59,7 @@ class ModelCard:
     data : str
         What it was trained on.
     options : dict
-        What else `cnnlib.create_model` takes to build it.
+        What else `cnnlib.create_model` takes to build it; not the numbers of classes and channels.
     resize : int, optional
         Scale the shorter side of a picture to so many pixels, then cut `image_size` out of its
         centre, as torchvision does. Without it the largest part of the right shape is cut out,
@@ -83,6 +84,9 @@ class ModelCard:
     filter: str = "lanczos"
 
     def __post_init__(self):
+        for name in ("architecture", "data"):
+            value = getattr(self, name)
+            _require(isinstance(value, str), name, value, "text")
         for name in ("classes", "image_size", "mean", "std"):
             value = getattr(self, name)
             _require(isinstance(value, list | tuple), name, value, "a list")
@@ -93,16 +97,27 @@ class ModelCard:
         good = len(self.image_size) == 2 and all(map(_is_side, self.image_size))
         _require(good, "image_size", self.image_size, f"height and width, {sides}")
         _require(self.resize is None or _is_side(self.resize), "resize", self.resize, sides)
-        numbers = [isinstance(x, int | float) and math.isfinite(x) for x in self.mean + self.std]
+        numbers = [isinstance(x, int | float) and abs(x) < _LARGEST for x in self.mean + self.std]
         good = all(numbers) and len(self.mean) == len(self.std) in (1, 3)
         _require(good, "mean, std", (self.mean, self.std), "one number a channel, for 1 or 3")
         _require(all(x > 0 for x in self.std), "std", self.std, "positive")
-        _require(isinstance(self.options, dict), "options", self.options, "a dictionary")
-        _require(self.filter in _FILTERS, "filter", self.filter, " or ".join(_FILTERS))
+        good = isinstance(self.options, dict) and not self.options.keys() & set(_COUNTS)
+        _require(good, "options", self.options, f"a dictionary, without {' and '.join(_COUNTS)}")
+        _require(self.filter in list(_FILTERS), "filter", self.filter, " or ".join(_FILTERS))
 
     @classmethod
     def from_facts(cls, facts: dict[str, str]) -> ModelCard:
         """Return the card that `facts` wrote, from whatever file it comes.
+
+        Parameters
+        ----------
+        facts : dict of str
+            What `facts` returned; what is no field of a card is passed over.
+
+        Returns
+        -------
+        ModelCard
+            Equal to the one that wrote them.
 
         Raises
         ------
@@ -135,6 +150,12 @@ class ModelCard:
         Returns
         -------
         torch.Tensor, shape (C, H, W)
+            Of float32, on the CPU.
+
+        Raises
+        ------
+        ValueError
+            If it is no picture, or cannot be read; the message names it.
         """
         image = self._cut(open_picture(picture))
         pixels = np.asarray(image.convert("L" if len(self.mean) == 1 else "RGB"), dtype=np.float32)
@@ -155,7 +176,13 @@ class ModelCard:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a network says of one picture: each class with its probability, the likeliest first."""
+    """What a network says of one picture.
+
+    Parameters
+    ----------
+    probabilities : dict
+        Each class with its probability in [0, 1], the likeliest first.
+    """
 
     probabilities: dict[str, float]
 
@@ -186,7 +213,8 @@ def predict(
     Parameters
     ----------
     model : torch.nn.Module
-        From `load_model`, or any network whose attribute ``card`` is a `ModelCard`.
+        From `load_model`, or any network whose attribute ``card`` is a `ModelCard`. It is moved to
+        the device, and left in the mode that it was in.
     images : str, Path, PIL.Image.Image, numpy.ndarray, or several of them
         Files, or pictures; arrays are of uint8, ``(H, W)`` or ``(H, W, 3)``.
     device, precision : str
@@ -266,7 +294,22 @@ class Views(nn.Module):
 
 
 def save_model(path: str | Path, model: nn.Module, card: ModelCard) -> None:
-    """Write the weights and the card of a network into one safetensors file."""
+    """Write the weights and the card of a network into one safetensors file.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where the file is to be, ending in ``.safetensors``; whole or not at all.
+    model : torch.nn.Module
+        The network.
+    card : ModelCard
+        What `load_model` is to know of it.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
     save_weights(path, model, card.facts())
 
 
@@ -287,16 +330,17 @@ def load_model(path: str | Path) -> nn.Module:
     Raises
     ------
     ValueError
-        If the file is missing, damaged, or does not say what it is.
+        If the file is missing, damaged, does not say what it is, or asks for another network than
+        it holds the weights of.
     """
     if Path(path).suffix == ".safetensors":
         card = ModelCard.from_facts(read_facts(path))
-        model = _built(card)
+        model = _built(card, path)
         load_weights(path, model)
     else:
         state = load_checkpoint(path)
         card = _card_of_run(state, path)
-        model = _built(card)
+        model = _built(card, path)
         require_fitting(model, state["model"], f"The checkpoint {path}")
         model.load_state_dict(state["model"])
     model.card = card
@@ -318,9 +362,25 @@ def _card_of_run(state, path):
     return ModelCard(**{name: known[name] for name in names})
 
 
-def _built(card):
-    counts = {"num_classes": len(card.classes), "in_channels": len(card.mean)}
-    return create_model(card.architecture, **counts | card.options)
+def _built(card, path):
+    """Build a card's network. It may come from anybody, so count what it asks for before."""
+    options = {"num_classes": len(card.classes), "in_channels": len(card.mean)} | card.options
+    try:
+        with torch.device("meta"):  # where weights have shapes, and take no room
+            plan = create_model(card.architecture, **options)
+    except Exception as error:  # options of a wrong kind can fail in any way there is
+        reason = str(error).partition("\n")[0]
+        raise ValueError(
+            f"{path} asks for a network that cannot be built ({card.architecture!r} with "
+            f"{options}: {reason}). Take the file from where it was made once more."
+        ) from error
+    needed, there = sum(weight.numel() for weight in plan.parameters()), Path(path).stat().st_size
+    if needed > there:
+        raise ValueError(
+            f"{path} asks for a network of {needed:,} weights, and has only {there:,} bytes. Take "
+            "it from where it was made once more."
+        )
+    return create_model(card.architecture, **options)
 
 
 def _batches(card: ModelCard, pictures: Iterator[Picture]) -> Iterator[tuple]:

@@ -162,9 +162,15 @@ class TestCards:
             ("mean", (0.5,)),
             ("std", (0.2, 0.0, 0.2)),
             ("std", (0.2, float("nan"), 0.2)),
+            ("std", (0.2, 10**400, 0.2)),
+            ("architecture", ["resnet20"]),
+            ("data", 3),
             ("options", [1]),
+            ("options", {"num_classes": 10**9}),
+            ("options", {"in_channels": 1}),
             ("resize", -1),
             ("filter", "cubic"),
+            ("filter", ["lanczos"]),
         ],
     )
     def test_a_bad_value_is_named(self, name, value):
@@ -248,6 +254,33 @@ class TestFiles:
         save_model(tmp_path / "a.safetensors", cnnlib.create_model("resnet32", 2), CARD)
         with pytest.raises(ValueError, match="another architecture"):
             load_model(tmp_path / "a.safetensors")
+
+    @pytest.mark.parametrize(
+        ("architecture", "options", "message"),
+        [
+            ("simple_cnn", {"image_size": 2**15}, "of 549,487,430,978 weights, and has only"),
+            (
+                "simple_cnn",
+                {"image_size": 2**62},
+                "cannot be built .*'simple_cnn' with .*: 46116860",
+            ),
+            ("simple_cnn", {"image_size": "large"}, "cannot be built"),
+            ("simple_cnn", {"colour": 3}, "cannot be built .*no option 'colour'"),
+            ("resnet20", {"shortcut": {}}, "cannot be built"),
+            ("vgg16", {"image_size": 224}, r"network of 134,.* weights, and has only [\d,]+ bytes"),
+        ],
+    )
+    def test_a_card_that_asks_for_too_much(self, tmp_path, architecture, options, message):
+        card = ModelCard(**CARD.__dict__ | {"architecture": architecture, "options": options})
+        save_model(tmp_path / "a.safetensors", nn.Linear(3, 2), card)
+        with pytest.raises(ValueError, match=message):
+            load_model(tmp_path / "a.safetensors")
+
+    @pytest.mark.parametrize("name", cnnlib.list_models())
+    def test_every_network_can_be_planned_without_memory(self, name):
+        with torch.device("meta"):
+            plan = cnnlib.create_model(name, num_classes=2, in_channels=3)
+        assert all(weight.is_meta for weight in plan.parameters())
 
     def test_the_books_own_network_sees_the_cat(self):
         model = load_model(records.results_folder() / "resnet20_cifar10.safetensors")
