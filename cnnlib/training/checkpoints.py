@@ -50,7 +50,7 @@ def claim(checkpoint: Path) -> FileLock | None:
         earlier.release(force=True)
     try:
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(checkpoint.with_name(f".{checkpoint.name}.lock"), timeout=0)
+        lock = FileLock(_lock(checkpoint), timeout=0)
         lock.acquire()
     except Timeout:
         raise ValueError(
@@ -66,6 +66,10 @@ def claim(checkpoint: Path) -> FileLock | None:
         ) from error
     _claims[checkpoint] = lock
     return lock
+
+
+def _lock(checkpoint):
+    return checkpoint.with_name(f".{checkpoint.name}.lock")
 
 
 def architecture(model: nn.Module) -> dict[str, list[int]]:
@@ -248,7 +252,9 @@ def last_sound(checkpoint: Path) -> tuple[dict, Path]:
 
 
 def remove_checkpoint(checkpoint: str | Path) -> None:
-    """Remove a checkpoint, the one before it, and what killed processes left of either."""
-    for path in (Path(checkpoint), previous(Path(checkpoint))):
+    """Remove the checkpoint of a run that is over, and all that lies beside it."""
+    checkpoint = Path(checkpoint)
+    for path in (checkpoint, previous(checkpoint)):
         path.unlink(missing_ok=True)
         remove_leftovers(path)
+    _lock(checkpoint).unlink(missing_ok=True)

@@ -28,11 +28,13 @@ class TrainConfig:
     warmup
         Share of the run, in [0, 1), over which ``one_cycle`` and ``cosine`` rise to the peak.
     optimizer
-        ``"sgd"`` (with ``momentum``, Nesterov's if ``nesterov``) or ``"adamw"``.
+        ``"sgd"`` or ``"adamw"``.
+    momentum, nesterov
+        Of ``"sgd"``: the momentum, in [0, 1), and whether it is Nesterov's.
     weight_decay
-        Applied to kernels and matrices only, not to biases and norms.
+        0 or more. Applied to kernels and matrices only, not to biases and norms.
     label_smoothing
-        Probability mass that the target gives to all classes alike [1]_.
+        Probability mass, in [0, 1), that the target gives to all classes alike [1]_.
     grad_clip
         Largest allowed norm of the gradient, or None.
     ema
@@ -48,9 +50,16 @@ class TrainConfig:
         Keep pictures and kernels with the channel as the fastest index: the same numbers, and
         what the fast convolution routines want.
     compile
-        Compile the model with ``torch.compile``: slow to begin, faster from then on.
+        Compile the model with ``torch.compile``: slow to begin. Whether it is faster from then on
+        depends on the network and the machine, so measure it.
     seed
-        Seeds dropout and whatever else draws from torch's generator, anew in each epoch.
+        An int. Seeds dropout and whatever else draws from torch's generator, anew in each
+        epoch.
+
+    Raises
+    ------
+    ValueError
+        If a value is of another kind, or outside its range; the message names it.
 
     References
     ----------
@@ -76,31 +85,32 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self):
-        _require(_is_int(self.epochs) and self.epochs >= 1, "epochs", self.epochs, "1 or more")
-        _require(_is_number(self.lr) and self.lr > 0, "lr", self.lr, "a positive number")
-        _require(self.schedule in SCHEDULES, "schedule", self.schedule, " or ".join(SCHEDULES))
-        _require(self.optimizer in OPTIMIZERS, "optimizer", self.optimizer, " or ".join(OPTIMIZERS))
-        _require(0 <= self.warmup < 1, "warmup", self.warmup, "a share of the run in [0, 1)")
-        _require(0 <= self.momentum < 1, "momentum", self.momentum, "in [0, 1)")
-        _require(self.weight_decay >= 0, "weight_decay", self.weight_decay, "0 or more")
-        _require(
-            0 <= self.label_smoothing < 1, "label_smoothing", self.label_smoothing, "in [0, 1)"
-        )
-        _require(
-            self.grad_clip is None or self.grad_clip > 0,
-            "grad_clip",
-            self.grad_clip,
-            "a positive norm, or None for no clipping",
-        )
-        _require(
-            self.ema is None or 0 < self.ema < 1, "ema", self.ema, "in (0, 1), or None for none"
-        )
-        _require(
-            self.precision in ("auto", *PRECISIONS),
-            "precision",
-            self.precision,
-            " or ".join(("auto", *PRECISIONS)),
-        )
+        share, positive = "a number in [0, 1)", "a positive number"
+        self._check("epochs", _is_int(self.epochs) and self.epochs >= 1, "an int, 1 or more")
+        self._check("lr", _is_number(self.lr) and self.lr > 0, positive)
+        self._check_choice("schedule", SCHEDULES)
+        self._check("warmup", _is_share(self.warmup), share)
+        self._check_choice("optimizer", OPTIMIZERS)
+        self._check("momentum", _is_share(self.momentum), share)
+        decay = self.weight_decay
+        self._check("weight_decay", _is_number(decay) and decay >= 0, "a number, 0 or more")
+        self._check("label_smoothing", _is_share(self.label_smoothing), share)
+        clip, ema = self.grad_clip, self.ema
+        good = clip is None or (_is_number(clip) and clip > 0)
+        self._check("grad_clip", good, f"{positive}, or None for no clipping")
+        good = ema is None or (_is_share(ema) and ema > 0)
+        self._check("ema", good, "a number in (0, 1), or None for no average")
+        self._check("device", isinstance(self.device, str), "a name such as 'auto' or 'cpu'")
+        self._check_choice("precision", ("auto", *PRECISIONS))
+        self._check("seed", _is_int(self.seed), "an int")
+        for name in ("nesterov", "sync_batch_norm", "channels_last", "compile"):
+            self._check(name, isinstance(getattr(self, name), bool), "True or False")
+
+    def _check(self, name, is_good, wanted):
+        _require(is_good, name, getattr(self, name), wanted)
+
+    def _check_choice(self, name, choices):
+        self._check(name, getattr(self, name) in choices, " or ".join(choices))
 
 
 def pick_device(device: str = "auto") -> torch.device:
@@ -135,7 +145,7 @@ def pick_precision(precision: str, device: torch.device) -> str:
     Raises
     ------
     ValueError
-        If fp16 is asked for on a device that has no fast fp16.
+        If the name is unknown.
     """
     if precision == "auto":
         if device.type == "cuda":
@@ -203,6 +213,10 @@ def _is_int(value):
 
 def _is_number(value):
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_share(value):
+    return _is_number(value) and 0 <= value < 1
 
 
 def _require(holds, name, value, wanted):
