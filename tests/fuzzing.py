@@ -15,6 +15,7 @@ import resource
 import signal
 import tarfile
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +25,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
+from hypothesis.errors import Flaky
 from PIL import Image
 from torch import nn
 
@@ -35,6 +38,7 @@ from cnnlib.prediction import ModelCard, load_model, save_model
 from cnnlib.training import CHECKPOINT_VERSION, load_checkpoint, load_weights, save_weights
 
 CORPUS = Path(__file__).with_name("corpus")
+RECORD = CORPUS / "fuzzed.json"  # what `tools/fuzz.py --record` has given the readers
 SECONDS = 10
 MEMORY = 2**30
 
@@ -102,6 +106,72 @@ def limit_memory() -> None:
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def begin(*names: str) -> None:
+    """Read the sound inputs of these readers, which loads what they need; then limit memory.
+
+    To be called in a process of its own, which stays limited.
+    """
+    warnings.simplefilter("ignore")
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            for content in READERS[name].sound():
+                check(READERS[name], content, Path(folder))
+    limit_memory()
+
+
+def check_kept(name: str, content: bytes) -> bool:
+    """Let a reader of that name read, see `check`."""
+    with tempfile.TemporaryDirectory() as folder:
+        return check(READERS[name], content, Path(folder))
+
+
+@dataclass
+class Fuzzed:
+    """How many inputs a reader was given, how many it found sound, and what broke it."""
+
+    inputs: int = 0
+    sound: int = 0
+    broken_by: bytes | None = None
+    said: str = ""
+
+
+def fuzz(name: str, examples: int, start: int) -> Fuzzed:
+    """Give a reader damaged inputs, until one of them breaks its promise.
+
+    Parameters
+    ----------
+    name : str
+        The reader's.
+    examples : int
+        How many inputs.
+    start : int
+        The seed: the same inputs again with the same version of Hypothesis.
+    """
+    found = Fuzzed()
+
+    @seed(start)
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(damaged(READERS[name].sound()))
+    def once(content):
+        found.inputs += 1
+        try:
+            found.sound += check_kept(name, content)
+        except BrokenPromiseError:
+            found.broken_by = content
+            raise
+
+    try:
+        once()
+    except (BrokenPromiseError, Flaky) as error:
+        found.said = repr(error)
+    return found
 
 
 @st.composite
@@ -205,10 +275,8 @@ def models() -> list[bytes]:
     return [from_file("a", lambda path: save_model(path, model, card))]
 
 
-@cache
-def checkpoints() -> list[bytes]:
+def checkpoint_of(model: nn.Module, **parts) -> bytes:
     """Return a checkpoint as `train` writes them."""
-    model = nn.Linear(3, 2)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     state = {
         "cnnlib_checkpoint": CHECKPOINT_VERSION,
@@ -222,7 +290,25 @@ def checkpoints() -> list[bytes]:
         "origin": {},
         "card": {},
     }
-    return [in_memory(lambda file: torch.save(state, file))]
+    return in_memory(lambda file: torch.save(state | parts, file))
+
+
+@cache
+def checkpoints() -> list[bytes]:
+    """Return the checkpoint of a small layer."""
+    return [checkpoint_of(nn.Linear(3, 2))]
+
+
+@cache
+def runs() -> list[bytes]:
+    """Return checkpoints of a LeNet-5: one has a card, the other says where all came from."""
+    model = create_model("lenet5", num_classes=2)
+    card = ModelCard("lenet5", ("a", "b"), (28, 28), (0.1,), (0.3,))
+    known = {name: getattr(card, name) for name in ("classes", "image_size", "mean", "std", "data")}
+    return [
+        checkpoint_of(model, card=card.facts()),
+        checkpoint_of(model, origin=model.origin, batches=known),
+    ]
 
 
 @cache
@@ -258,6 +344,7 @@ READERS = {
     ),
     "models": Reader(load_model, models, "a.safetensors"),
     "checkpoints": Reader(load_checkpoint, checkpoints, "a.pt"),
+    "models from checkpoints": Reader(load_model, runs, "a.pt"),
     "records": Reader(lambda path: records.load("a", path.parent), small_records, "a.json"),
     "cards": Reader(read_card, cards, "a.json"),
 }

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import multiprocessing
 import pickle
 import time
-from pathlib import Path
 
 import fuzzing
 import pytest
 from fuzzing import READERS, BrokenPromiseError, Reader, check
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from cnnlib.data import official
 
@@ -23,26 +24,24 @@ def test_sound_files_are_read(name, tmp_path):
     assert all(check(reader, content, tmp_path) for content in reader.sound())
 
 
+@pytest.fixture(scope="module")
+def limited():
+    """A process of its own, in which memory is limited as in `tools/fuzz.py`."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1, fuzzing.begin, tuple(READERS)) as pool:
+        yield pool
+
+
 @pytest.mark.parametrize(("name", "path"), KEPT, ids=lambda value: getattr(value, "name", value))
-def test_what_once_broke_a_reader_is_refused(name, path, tmp_path):
-    assert not check(READERS[name], path.read_bytes(), tmp_path)
+def test_what_once_broke_a_reader_is_refused(limited, name, path):
+    assert not limited.apply(fuzzing.check_kept, (name, path.read_bytes()))
 
 
-@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", READERS)
-def test_damaged_files_are_read_or_refused(name, tmp_path):
-    @settings(
-        max_examples=100,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(fuzzing.damaged(READERS[name].sound()))
-    def once(content):
-        check(READERS[name], content, tmp_path)
-
-    once()
+def test_damaged_files_are_read_or_refused(limited, name):
+    found = limited.apply(fuzzing.fuzz, (name, 100, 0))
+    assert not found.said
+    assert found.inputs >= 100
 
 
 def test_a_number_too_large_to_remember_is_not_made_room_for():
@@ -82,6 +81,21 @@ class TestTheFuzzerItself:
         with pytest.raises(BrokenPromiseError, match="wanted too much"):
             check(Reader(read, list, "a"), b"", tmp_path)
 
+    def test_too_much_memory_is_not_given(self, limited):
+        with pytest.raises(MemoryError):
+            limited.apply(bytes, (fuzzing.MEMORY,))
+
+    def test_what_breaks_a_reader_is_returned(self, monkeypatch):
+        def read(path):
+            if path.read_bytes() != b"sound":
+                raise KeyError("broken")
+
+        monkeypatch.setitem(READERS, "brittle", Reader(read, lambda: [b"sound"], "a"))
+        found = fuzzing.fuzz("brittle", 50, 0)
+        assert "it raised KeyError('broken')" in found.said
+        with pytest.raises(BrokenPromiseError):
+            fuzzing.check_kept("brittle", found.broken_by)
+
     def test_a_hang_is_seen(self, tmp_path, monkeypatch):
         monkeypatch.setattr(fuzzing, "SECONDS", 1)
         with pytest.raises(BrokenPromiseError, match="more than 1 s"):
@@ -105,5 +119,14 @@ class TestTheFuzzerItself:
 
 
 def test_the_corpus_holds_readers_only():
-    folders = {path.name.replace("-", " ") for path in Path(fuzzing.CORPUS).iterdir()}
+    folders = {path.name.replace("-", " ") for path in fuzzing.CORPUS.iterdir() if path.is_dir()}
     assert folders <= set(READERS)
+
+
+def test_a_hundred_thousand_inputs_are_on_record():
+    if not fuzzing.RECORD.exists():
+        pytest.skip("python tools/fuzz.py --record has not been run")
+    record = json.loads(fuzzing.RECORD.read_text())
+    assert set(record["readers"]) == set(READERS)
+    assert sum(reader["inputs"] for reader in record["readers"].values()) >= 100_000
+    assert not any(reader["broken"] for reader in record["readers"].values())

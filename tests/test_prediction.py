@@ -262,7 +262,7 @@ class TestFiles:
             (
                 "simple_cnn",
                 {"image_size": 2**62},
-                "cannot be built .*'simple_cnn' with .*: 46116860",
+                "built .*'simple_cnn' with .*: 46116860184273879",
             ),
             ("simple_cnn", {"image_size": "large"}, "cannot be built"),
             ("simple_cnn", {"colour": 3}, "cannot be built .*no option 'colour'"),

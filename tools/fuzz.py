@@ -1,59 +1,50 @@
 """Look for files that a reader cannot stand: damage sound ones, thousands of them.
 
-    python tools/fuzz.py [--examples 12000] [--reader NAME]
+    python tools/fuzz.py [--examples 12000] [--reader NAME] [--seed 7] [--record]
 
 Each reader works in a process of its own, in which memory is limited. What breaks a reader's
-promise is kept in `tests/corpus`, from which the tests read it again.
+promise is kept in `tests/corpus`, from which the tests read it again. With ``--record``, how many
+inputs each reader was given is written to `tests/corpus/fuzzed.json`, which is committed.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
+import random
 import sys
-import tempfile
 import time
-import warnings
+from datetime import date
+from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 
-def fuzz(name: str, examples: int) -> tuple[int, int, str]:
-    """Return how many inputs a reader was given, how many were sound, and what broke it."""
+def fuzz(name: str, examples: int, seed: int) -> dict:
+    """Give a reader its inputs, print what came of it, and return it for the record."""
     import fuzzing
-    from hypothesis import HealthCheck, given, settings
-    from hypothesis.errors import Flaky
 
-    warnings.simplefilter("ignore")
-    reader = fuzzing.READERS[name]
-    sound, counts = reader.sound(), [0, 0]
-    with tempfile.TemporaryDirectory() as folder:
-        for content in sound:
-            fuzzing.check(reader, content, Path(folder))
-        fuzzing.limit_memory()
+    started = time.perf_counter()
+    with multiprocessing.get_context("spawn").Pool(1, fuzzing.begin, (name,)) as pool:
+        found = pool.apply(fuzzing.fuzz, (name, examples, seed))
+    seconds = round(time.perf_counter() - started)
+    said = f"{fuzzing.keep(name, found.broken_by)}: {found.said}" if found.said else ""
+    print(
+        f"{name}: {found.inputs:,} inputs, {found.sound:,} sound, {seconds} s. {said}", flush=True
+    )
+    result = {"inputs": found.inputs, "sound": found.sound, "seconds": seconds}
+    return result | {"broken": bool(found.said)}
 
-        @settings(
-            max_examples=examples,
-            deadline=None,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        )
-        @given(fuzzing.damaged(sound))
-        def once(content):
-            counts[0] += 1
-            try:
-                counts[1] += fuzzing.check(reader, content, Path(folder))
-            except fuzzing.BrokenPromiseError:
-                once.content = content
-                raise
 
-        try:
-            once()
-        except (fuzzing.BrokenPromiseError, Flaky) as error:
-            return *counts, f"{fuzzing.keep(name, once.content)}: {error!r}"
-    return *counts, ""
+def versions() -> dict:
+    """Return the versions of Python and of the packages that read, or that damage."""
+    from cnnlib import records
+
+    others = {name: metadata.version(name) for name in ("hypothesis", "pillow", "safetensors")}
+    return records.provenance()["versions"] | others
 
 
 def main() -> int:
@@ -63,16 +54,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--examples", type=int, default=12_000, help="inputs a reader")
     parser.add_argument("--reader", choices=fuzzing.READERS, action="append")
+    parser.add_argument("--seed", type=int, default=random.randrange(2**32))
+    parser.add_argument("--record", action="store_true", help="write the counts, to be committed")
     arguments = parser.parse_args()
-    total, broken = 0, 0
-    for name in arguments.reader or fuzzing.READERS:
-        started = time.perf_counter()
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            given, sound, said = pool.apply(fuzz, (name, arguments.examples))
-        total, broken = total + given, broken + bool(said)
-        seconds = time.perf_counter() - started
-        print(f"{name}: {given:,} inputs, {sound:,} sound, {seconds:.0f} s. {said}", flush=True)
-    print(f"{total:,} inputs in all; {broken} readers broke their promise")
+    names = arguments.reader or fuzzing.READERS
+    found = {name: fuzz(name, arguments.examples, arguments.seed) for name in names}
+    total, broken = (sum(each[key] for each in found.values()) for key in ("inputs", "broken"))
+    print(f"{total:,} inputs in all, seed {arguments.seed}; {broken} readers broke their promise")
+    if arguments.record:
+        facts = {"date": date.today().isoformat(), "seed": arguments.seed, "versions": versions()}
+        text = json.dumps({**facts, "inputs": total, "readers": found}, indent=1) + "\n"
+        fuzzing.RECORD.write_text(text, encoding="utf-8")
     return min(broken, 1)
 
 
