@@ -30,8 +30,10 @@ from cnnlib.training import (
     load_weights,
     loop,
     lr_at,
+    memory,
     pick_device,
     pick_precision,
+    processes,
     remove_checkpoint,
     save_weights,
     train,
@@ -205,6 +207,29 @@ class TestTraining:
             optimizer.step()
         assert same_weights(model, reference)
 
+    @pytest.mark.parametrize("schedule", training.SCHEDULES)
+    def test_the_optimizer_steps_at_the_scheduled_rates(self, monkeypatch, schedule):
+        config, rates = replace(PLAIN, schedule=schedule), []
+        step = torch.optim.SGD.step
+
+        def noted(optimizer, *arguments):
+            rates.append({group["lr"] for group in optimizer.param_groups})
+            step(optimizer, *arguments)
+
+        monkeypatch.setattr(torch.optim.SGD, "step", noted)
+        records = fit(linear_model(), in_batches(*pictures()), config=config)
+        expected = [lr_at(i, 9, config) for i in range(9)]
+        assert [rate for (rate,) in rates] == pytest.approx(expected)
+        assert [record.lr for record in records] == pytest.approx(expected[2::3])
+
+    def test_freed_memory_is_kept_while_it_trains_and_given_back_after(self, monkeypatch):
+        calls = []
+        for name in ("keep", "give_back"):
+            monkeypatch.setattr(memory, name, lambda name=name: calls.append(name))
+        for record in train(linear_model(), in_batches(*pictures()), config=PLAIN):
+            calls.append(record.epoch)
+        assert calls == ["keep", 1, 2, 3, "give_back"]
+
     def test_clipping_bounds_the_step(self):
         batches = in_batches(*pictures(8), size=8)
         model, before = linear_model(), linear_model()
@@ -243,15 +268,25 @@ class TestTraining:
         right, wrong = math.log1p(math.exp(-10)), 10 + math.log1p(math.exp(-10))
         assert record.train_loss == pytest.approx((5 * right + wrong) / 6, rel=1e-5)
 
-    def test_channels_last_gives_the_same_numbers(self):
-        torch.manual_seed(0)
-        model = nn.Sequential(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(16, 3))
-        twin = nn.Sequential(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(16, 3))
-        twin.load_state_dict(model.state_dict())
-        batches = in_batches(*pictures())
-        fit(model, batches, config=replace(PLAIN, channels_last=True))
-        fit(twin, batches, config=replace(PLAIN, channels_last=False))
-        for a, b in zip(model.parameters(), twin.parameters(), strict=True):
+    def test_channels_last_gives_the_same_numbers_in_another_order(self):
+        def trained(channels_last):
+            torch.manual_seed(0)
+            layers = nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(16, 3)
+            model, strides = nn.Sequential(*layers), set()
+
+            def note(module, inputs):
+                strides.add((inputs[0].stride()[1:], module.weight.stride()))
+
+            model[0].register_forward_pre_hook(note)
+            fit(model, in_batches(*pictures()), config=replace(PLAIN, channels_last=channels_last))
+            return list(model.parameters()), strides
+
+        # Two channels of 4x4, and four kernels of two channels, 3x3: by hand.
+        last, strides = trained(channels_last=True)
+        assert strides == {((1, 8, 2), (18, 1, 6, 2))}
+        first, strides = trained(channels_last=False)
+        assert strides == {((16, 4, 1), (18, 9, 3, 1))}
+        for a, b in zip(last, first, strict=True):
             torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
     @pytest.mark.parametrize("precision", ["bf16", "fp16"])
@@ -267,7 +302,9 @@ class TestTraining:
     def test_compiling_keeps_the_names_and_the_numbers(self):
         batches = in_batches(*pictures(16))  # batches of one size: one compilation
         model, reference = linear_model(), linear_model()
+        torch._dynamo.utils.counters.clear()
         fit(model, batches, config=replace(PLAIN, epochs=1, compile=True))
+        assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
         fit(reference, batches, config=replace(PLAIN, epochs=1))
         assert list(model.state_dict()) == ["1.weight", "1.bias"]
         torch.testing.assert_close(model[1].weight, reference[1].weight, rtol=1e-4, atol=1e-6)
@@ -357,6 +394,27 @@ class TestBadInput:
             def forward(self, x):
                 raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
 
+        with pytest.raises(MemoryError, match=r"8 pictures.*batch size of 4, and halve"):
+            fit(Hungry(1, 1), in_batches(*pictures()), config=PLAIN)
+        with pytest.raises(MemoryError, match=r"20 pictures.*batch size of 10\.$"):
+            evaluate(Hungry(1, 1), in_batches(*pictures(), size=20), device="cpu")
+
+    def test_out_of_memory_in_the_optimizer_names_a_batch_size_too(self, monkeypatch):
+        def full(optimizer, *_):  # as torch says it on Windows
+            raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 2")
+
+        monkeypatch.setattr(torch.optim.AdamW, "step", full)
+        config = replace(PLAIN, optimizer="adamw")
+        with pytest.raises(MemoryError, match="batch size of 4"):
+            fit(linear_model(), in_batches(*pictures()), config=config)
+
+    def test_out_of_memory_counts_the_pictures_of_all_processes(self, monkeypatch):
+        class Hungry(nn.Linear):
+            def forward(self, x):
+                assert len(x) == 2
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+        monkeypatch.setattr(processes, "share", lambda batch: batch[:2])
         with pytest.raises(MemoryError, match=r"8 pictures.*batch size of 4"):
             fit(Hungry(1, 1), in_batches(*pictures()), config=PLAIN)
 
