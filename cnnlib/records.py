@@ -78,13 +78,38 @@ class Record:
     schema: int = SCHEMA
 
     def mean(self, test: str = "test") -> float:
-        """Return the mean accuracy over the seeds on the test set of that name."""
+        """Return the mean accuracy over all runs.
+
+        Parameters
+        ----------
+        test : str
+            The name of the test set.
+
+        Returns
+        -------
+        float
+            In [0, 1].
+        """
         accuracies = [run["test"][test]["accuracy"] for run in self.runs]
         return sum(accuracies) / len(accuracies)
 
 
 def wilson_interval(correct: int, n: int, z: float = 1.96) -> tuple[float, float]:
     """Return the interval that holds the true accuracy with 95 % confidence (``z = 1.96``).
+
+    Parameters
+    ----------
+    correct : int
+        How many answers are right.
+    n : int
+        How many there are.
+    z : float
+        The normal distribution's quantile: 1.96 for 95 %, 2.58 for 99 %.
+
+    Returns
+    -------
+    low, high : float
+        In [0, 1].
 
     Raises
     ------
@@ -138,12 +163,43 @@ def student_interval(values) -> tuple:
 
 
 def percent(share: float) -> str:
-    """Return a share in [0, 1] as the book prints it, such as ``"91.3 %"``."""
+    """Return a share as the book prints it, such as ``"91.3 %"``.
+
+    Parameters
+    ----------
+    share : float
+        In [0, 1].
+
+    Returns
+    -------
+    str
+        In percent, with one decimal.
+    """
     return f"{share:.1%}".replace("%", " %")
 
 
 def measured(n: int, correct: int, loss: float) -> dict:
-    """Return a test result in the record's form, with its interval."""
+    """Return a test result in the record's form.
+
+    Parameters
+    ----------
+    n : int
+        How many pictures the test set has.
+    correct : int
+        How many of them were named right.
+    loss : float
+        The mean loss.
+
+    Returns
+    -------
+    dict
+        All three, with ``accuracy`` and its ``interval`` after Wilson.
+
+    Raises
+    ------
+    ValueError
+        As in :func:`wilson_interval`.
+    """
     return {
         "n": n,
         "correct": correct,
@@ -171,7 +227,18 @@ def provenance() -> dict:
 
 
 def describe_device(device: str = "cpu") -> dict:
-    """Return the type, the name and the number of threads of the device that computes."""
+    """Return what computes.
+
+    Parameters
+    ----------
+    device : str
+        As torch calls it, such as ``"cpu"`` or ``"cuda:0"``.
+
+    Returns
+    -------
+    dict
+        The device's ``type`` and ``name``, and the number of torch's ``threads``.
+    """
     import torch
 
     kind = torch.device(device).type
@@ -180,7 +247,18 @@ def describe_device(device: str = "cpu") -> dict:
 
 
 def file_sha256(path: str | Path) -> str:
-    """Return the SHA-256 of a file as 64 hexadecimal digits."""
+    """Return the SHA-256 of a file as 64 hexadecimal digits.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    str
+        The same for the same bytes, whatever the file is called.
+    """
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -191,7 +269,27 @@ def results_folder() -> Path:
 
 
 def save(record: Record, folder: str | Path | None = None) -> Path:
-    """Validate ``record`` and write it to ``folder/NAME.json``, whole or not at all."""
+    """Validate a record and write it to ``folder/NAME.json``, whole or not at all.
+
+    Parameters
+    ----------
+    record : Record
+        What is to be kept.
+    folder : str or Path, optional
+        Where; `results_folder()` without it.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    ValueError
+        If the record is not valid, see :func:`validate`.
+    OSError
+        If it cannot be written.
+    """
     validate(asdict(record))
     path = Path(folder or results_folder()) / f"{record.name}.json"
     text = json.dumps(asdict(record), indent=1, allow_nan=False) + "\n"
@@ -200,7 +298,19 @@ def save(record: Record, folder: str | Path | None = None) -> Path:
 
 
 def load(name: str, folder: str | Path | None = None) -> Record:
-    """Read and validate the record of that name.
+    """Read and validate a record.
+
+    Parameters
+    ----------
+    name : str
+        The experiment's.
+    folder : str or Path, optional
+        Where its record is; `results_folder()` without it.
+
+    Returns
+    -------
+    Record
+        As `save` wrote it.
 
     Raises
     ------
@@ -219,6 +329,16 @@ def load(name: str, folder: str | Path | None = None) -> Record:
 def benchmark(name: str) -> dict:
     """Return what ``python -m benchmarks.NAME`` measured, as it was shipped.
 
+    Parameters
+    ----------
+    name : str
+        The benchmark's.
+
+    Returns
+    -------
+    dict
+        What it wrote, its conditions included.
+
     Raises
     ------
     ValueError
@@ -229,7 +349,12 @@ def benchmark(name: str) -> dict:
 
 
 def validate(state: dict) -> None:
-    """Check that ``state`` (a record as a dict) is complete and agrees with itself.
+    """Check that a record is complete and agrees with itself.
+
+    Parameters
+    ----------
+    state : dict
+        The record, as its file holds it.
 
     Raises
     ------
