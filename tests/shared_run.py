@@ -1,9 +1,9 @@
 """One process of a training run that `torchrun` starts: see test_several_processes.py.
 
-    torchrun --standalone --nproc-per-node=2 shared_run.py FOLDER [--kill]
+    torchrun --standalone --nproc-per-node=2 shared_run.py FOLDER [--kill RANK]
 
-Writes what the run gave to FOLDER/rank-N.json. With --kill, rank 1 kills itself in the middle of
-the second epoch, once.
+Writes what the run gave to FOLDER/rank-N.json. With --kill, that rank kills itself in the middle
+of the second epoch, once.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ def sets():
 
 
 class Killer:
-    """Batches in whose course rank 1 dies, if it has not died before."""
+    """Batches in whose course a rank dies, if it has not died before."""
 
-    def __init__(self, batches, folder):
-        self.batches, self.mark = batches, folder / "died"
+    def __init__(self, batches, folder, rank):
+        self.batches, self.mark, self.rank = batches, folder / "died", rank
 
     def __len__(self):
         return len(self.batches)
@@ -58,13 +58,14 @@ class Killer:
 
     def __iter__(self):
         for i, batch in enumerate(self.batches):
-            if self.batches.epoch == 2 and i == 1 and processes.rank() and not self.mark.exists():
+            is_it = self.batches.epoch == 2 and i == 1 and processes.rank() == self.rank
+            if is_it and not self.mark.exists():
                 self.mark.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
             yield batch
 
 
-def run(folder: Path, kill: bool, norm: bool = False) -> dict:
+def run(folder: Path, kill: int | None = None, norm: bool = False) -> dict:
     """Train and measure, alone or together, and return what came out."""
     images, test = sets()
     batches = DeviceBatches(images, 32, crop=2, flip=True, seed=3)  # 32, 32, 26
@@ -72,7 +73,7 @@ def run(folder: Path, kill: bool, norm: bool = False) -> dict:
     model = small_model(norm)
     epochs = train(
         model,
-        Killer(batches, folder) if kill else batches,
+        batches if kill is None else Killer(batches, folder, kill),
         validation,
         CONFIG,
         checkpoint=folder / "run.pt",
@@ -102,10 +103,10 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     where = Path(sys.argv[1])
     with processes.joined():
-        found = run(where, "--kill" in sys.argv)
+        found = run(where, int(sys.argv[-1]) if "--kill" in sys.argv else None)
         if "--kill" not in sys.argv:
             (where / "norm").mkdir(exist_ok=True)
-            found["norm"] = run(where / "norm", False, norm=True)
+            found["norm"] = run(where / "norm", norm=True)
             few = [(torch.zeros(1, 3, 32, 32), torch.zeros(1, dtype=torch.long))]
             found["too few"] = refused(lambda: list(train(small_model(), few, config=CONFIG)))
             found["from first"] = processes.from_first(lambda: [dist.get_rank(), "first"])

@@ -48,7 +48,7 @@ def two(tmp_path_factory):
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     """Return the result of the same run in one process."""
-    return shared_run.run(tmp_path_factory.mktemp("alone"), kill=False)
+    return shared_run.run(tmp_path_factory.mktemp("alone"))
 
 
 def curve(result: dict) -> list[float]:
@@ -95,8 +95,9 @@ def test_what_cannot_be_is_refused_by_all(two):
         assert "seven" in result["raised"]
 
 
-def test_a_killed_process_is_begun_again_and_the_run_ends(tmp_path, two):
-    first, second = launched(tmp_path, "--kill", restarts=1)
+@pytest.mark.parametrize("rank", ["0", "1"])  # 0 writes the checkpoints
+def test_a_killed_process_is_begun_again_and_the_run_ends(tmp_path, two, rank):
+    first, second = launched(tmp_path, "--kill", rank, restarts=1)
     assert (tmp_path / "died").exists()
     assert [epoch["epoch"] for epoch in first["history"]] == [1, 2, 3]
     assert first["weights"] == second["weights"] == two[0]["weights"]
@@ -147,6 +148,15 @@ def test_an_experiment_runs_in_two_processes_and_writes_once(tmp_path):
     path = tmp_path / "runs" / record.checkpoint["file"]
     assert records.file_sha256(path) == record.checkpoint["sha256"]
     assert load_model(path).card.data == record.data["name"]
+
+
+def test_common_norms_take_the_place_of_each_batch_norm():
+    weight = torch.arange(4.0)
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), torch.nn.BatchNorm2d(4))
+    model[1].weight.data.copy_(weight)
+    common = processes.with_common_norms(model, torch.device("cuda"))
+    assert [type(layer) for layer in common] == [torch.nn.Conv2d, torch.nn.SyncBatchNorm]
+    assert torch.equal(common[1].weight, weight)
 
 
 def test_alone_nothing_is_shared():
