@@ -200,13 +200,10 @@ def measured(n: int, correct: int, loss: float) -> dict:
     ValueError
         As in :func:`wilson_interval`.
     """
+    interval = list(wilson_interval(correct, n))  # which refuses what is not possible
     return {
-        "n": n,
-        "correct": correct,
-        "accuracy": correct / n,
-        "interval": list(wilson_interval(correct, n)),
-        "loss": loss,
-    }
+        "n": n, "correct": correct, "accuracy": correct / n, "interval": interval, "loss": loss
+    }  # fmt: skip
 
 
 def provenance() -> dict:
@@ -320,7 +317,7 @@ def load(name: str, folder: str | Path | None = None) -> Record:
     path = _found("record", name, Path(folder or results_folder()))
     try:
         state = json.loads(path.read_text())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not a record: {error}.") from None
     validate(state)
     return Record(**state)
@@ -364,7 +361,10 @@ def validate(state: dict) -> None:
     if not isinstance(state, dict) or state.get("schema") != SCHEMA:
         found = state.get("schema") if isinstance(state, dict) else type(state).__name__
         raise ValueError(f"The record has schema {found!r}; this cnnlib reads schema {SCHEMA}.")
-    problems = _wrong_fields(state) or [*_wrong_provenance(state), *_wrong_runs(state)]
+    try:
+        problems = _wrong_fields(state) or [*_wrong_provenance(state), *_wrong_runs(state)]
+    except Exception as error:  # values of a wrong kind can fail in any way there is
+        problems = [f"- something in it is not possible, or of a wrong kind: {error!r}"]
     if problems:
         raise ValueError(f"The record {state.get('name')!r} is not valid:\n" + "\n".join(problems))
 
@@ -455,7 +455,8 @@ def _wrong_runs(state):
     for run in state["runs"]:
         where = f"- seed {run.get('seed')}:"
         numbers = [epoch.get("epoch") for epoch in run.get("epochs", [])]
-        if numbers != list(range(1, state["config"]["epochs"] + 1)):
+        right = list(range(1, len(numbers) + 1))  # a forged count would make a list without end
+        if numbers != right or len(numbers) != state["config"]["epochs"]:
             yield f"{where} the epochs are not 1 to {state['config']['epochs']}"
         if not run.get("test"):
             yield f"{where} there is no test result"

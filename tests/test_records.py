@@ -91,6 +91,12 @@ def test_round_trip(tmp_path):
         (lambda r: r["runs"][0]["test"]["test"].pop("loss"), "lacks"),
         (lambda r: r["checkpoint"].update(seed=5), "none of the runs'"),
         (lambda r: r["checkpoint"].update(sha256="c"), "lacks its hash"),
+        (lambda r: r["config"].update(epochs=10**15), "epochs are not 1 to 1000000000000000"),
+        (lambda r: r["config"].update(epochs="two"), "epochs are not 1 to two"),
+        (lambda r: r["runs"][0]["test"]["test"].update(n=0), "90 correct of 0 is not possible"),
+        (lambda r: r["runs"][0]["test"]["test"].update(n="many"), "wrong kind: TypeError"),
+        (lambda r: r["runs"].append(3), "wrong kind: AttributeError"),
+        (lambda r: r["data"].update(splits=[]), "wrong kind: AttributeError"),
     ],
 )
 def test_what_is_wrong_is_named(spoil, complaint):
@@ -117,8 +123,10 @@ def test_a_missing_record_lists_those_that_are_there(tmp_path):
     with pytest.raises(ValueError, match=r"no record 'exampel'.*there are: example"):
         records.load("exampel", tmp_path)
     (tmp_path / "half.json").write_text('{"schema": 1,')
-    with pytest.raises(ValueError, match=r"half\.json is not a record"):
-        records.load("half", tmp_path)
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    for name in ("half", "deep"):
+        with pytest.raises(ValueError, match=rf"{name}\.json is not a record"):
+            records.load(name, tmp_path)
 
 
 def test_provenance_names_this_commit_and_no_folder(monkeypatch, tmp_path):
