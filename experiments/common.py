@@ -145,7 +145,8 @@ class Classification:
         model = create_model(self.model, num_classes=len(splits["train"].classes))
         mean, std = data.channel_statistics(splits["train"])
 
-        def batches(images, batch_size=1000, **options):
+        # Small where nothing is learned: to measure is to need no more memory than to train.
+        def batches(images, batch_size=250, **options):
             options = {"mean": mean, "std": std, "device": device, "shuffle": False, **options}
             return data.DeviceBatches(images, batch_size, **options)
 

@@ -14,13 +14,14 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def test_fifty_thousand_pictures_need_less_than_one_and_a_half_gib():
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+def test_the_experiment_needs_less_than_one_and_a_half_gib(tmp_path):
     script = ROOT / "tests" / "lean_run.py"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, str(script)]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
+    options = {"env": environment, "cwd": tmp_path, "capture_output": True, "text": True}
+    ended = subprocess.run([sys.executable, str(script)], timeout=900, **options)
     assert ended.returncode == 0, ended.stderr
-    peak = int(ended.stdout)
+    peak = int(ended.stdout.split()[-1])
     assert 300 < peak < 1536  # MiB; torch alone takes some hundred
 
 
