@@ -51,8 +51,8 @@ def image_folder(
     ValueError
         If there is no picture, no class folder, a broken picture (named), a mixture of sizes, a
         corrupt archive, or train and test differ in their classes; if `size` is less than 1; or
-        if the pixels take more than 512 MiB: as many again are needed to put them in order. For
-        a larger set, see `StreamedBatches`.
+        if the pixels of an archive take more than 512 MiB. A folder's may take what memory there
+        is, twice over while they are put in order; for a larger set, see `StreamedBatches`.
     """
     path = Path(path).expanduser()
     parts = read_pictures(path, archives.read_files(path, is_picture), size, skip_broken)
@@ -110,9 +110,11 @@ def read_pictures(
                 f"and {pixels.shape} for {name}; {ONE_SIZE}"
             )
         decoded += pixels.nbytes
-        if decoded > MAX_DECODED_BYTES:
-            limit = f"{MAX_DECODED_BYTES:,} bytes"
-            raise ValueError(f"the pictures of {path} decode to more than {limit}; {ONE_SIZE}")
+        if decoded > MAX_DECODED_BYTES and not path.is_dir():  # an archive may be a stranger's
+            raise ValueError(
+                f"the pictures of {path} decode to more than {MAX_DECODED_BYTES:,} bytes; if you "
+                f"know them, unpack the archive and name its folder, or {ONE_SIZE}"
+            )
         found.setdefault(part, []).append((label, name.name, pixels))
     if broken:
         warnings.warn(
