@@ -122,7 +122,7 @@ def on_two_machines(*command: str, **environment: str) -> list[subprocess.Comple
 
 def test_a_process_killed_on_one_of_two_machines_is_begun_again(tmp_path, two):
     fresh = {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
-    for ended in on_two_machines(str(SCRIPT), str(tmp_path), "--kill=1", **fresh):
+    for ended in on_two_machines(str(SCRIPT), str(tmp_path), "--kill", "1", **fresh):
         assert ended.returncode == 0, ended.stderr[-3000:]
     assert (tmp_path / "died").exists()
     first, second = (json.loads((tmp_path / f"rank-{i}.json").read_text()) for i in (0, 1))
