@@ -126,12 +126,10 @@ class DeviceBatches:
         self.n = self._pictures // batch_size * batch_size if drop_last else self._pictures
 
         self._padding_mode = padding_mode
-        self._pad_mode = "reflect" if padding_mode == "reflect" else "constant"
         self._keep(data.images)
         self._labels = torch.tensor(data.labels).to(self.device)
-        self._scale, self._offset = self._normalisation(mean, std)
-        self.mean = tuple(map(float, [0.0] * self._channels if mean is None else mean))
-        self.std = tuple(map(float, [1.0] * self._channels if std is None else std))
+        self.mean, self.std = self._statistics(mean, std)
+        self._scale, self._offset = self._normalisation()
 
     def __len__(self):
         return math.ceil(self.n / self.batch_size)
@@ -185,7 +183,8 @@ class DeviceBatches:
         import torch
 
         edge = ((0, 0), (self.crop, self.crop), (self.crop, self.crop), (0, 0))
-        padded = np.pad(np.asarray(images).transpose(0, 2, 3, 1), edge, mode=self._pad_mode)
+        mode = "reflect" if self._padding_mode == "reflect" else "constant"
+        padded = np.pad(np.asarray(images).transpose(0, 2, 3, 1), edge, mode=mode)
         pixels = np.ascontiguousarray(padded).reshape(-1, self._channels)
         return torch.from_numpy(pixels).to(self.device)
 
@@ -230,10 +229,8 @@ class DeviceBatches:
         images = images.to(self.dtype).permute(0, 3, 1, 2)
         return images if self.channels_last else images.contiguous()
 
-    def _normalisation(self, mean, std) -> tuple[torch.Tensor, torch.Tensor]:
-        """Scale and offset of each of the H * W * C values, as one long row."""
-        import torch
-
+    def _statistics(self, mean, std) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Return mean and standard deviation of each channel: 0 and 1 where none are given."""
         if (mean is None) != (std is None):
             raise ValueError(f"mean={mean} and std={std}: give both, or neither")
         mean = np.asarray([0.0] * self._channels if mean is None else mean, dtype=np.float64)
@@ -243,6 +240,13 @@ class DeviceBatches:
                 f"mean={mean.tolist()} and std={std.tolist()}: give one number for each of the "
                 f"{self._channels} channels, std above 0 (see channel_statistics)"
             )
+        return tuple(mean.tolist()), tuple(std.tolist())
+
+    def _normalisation(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Scale and offset of each of the H * W * C values, as one long row."""
+        import torch
+
+        mean, std = np.array(self.mean), np.array(self.std)
         # A row as long as a picture keeps the inner loop long; C values alone make it 7x slower.
         positions = self._height * self._width
         scale = torch.tensor(np.tile(1 / (255 * std), positions), dtype=torch.float32)
