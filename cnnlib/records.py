@@ -200,10 +200,14 @@ def measured(n: int, correct: int, loss: float) -> dict:
     ValueError
         As in :func:`wilson_interval`.
     """
-    interval = list(wilson_interval(correct, n))  # which refuses what is not possible
+    interval = wilson_interval(correct, n)  # which refuses what is not possible
     return {
-        "n": n, "correct": correct, "accuracy": correct / n, "interval": interval, "loss": loss
-    }  # fmt: skip
+        "n": n,
+        "correct": correct,
+        "accuracy": correct / n,
+        "interval": list(interval),
+        "loss": loss,
+    }
 
 
 def provenance() -> dict:

@@ -37,6 +37,15 @@ def evaluate(
     Where several processes train together, all of them call this: each takes its share of every
     batch, and the sums are of all.
 
+    Parameters
+    ----------
+    model
+        Maps pictures ``(N, C, H, W)`` to logits ``(N, classes)``. It is moved to the device.
+    batches
+        Yields ``(images, labels)``.
+    device, precision
+        As in :class:`TrainConfig`.
+
     Returns
     -------
     Evaluation
@@ -66,7 +75,31 @@ def evaluate(
 def collect_logits(
     model: nn.Module, batches: Iterable, *, device: str = "auto", precision: str = "auto"
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return logits ``(N, classes)`` and labels ``(N,)`` of all pictures, on the CPU, in fp32."""
+    """Predict all pictures, in ``eval()`` mode, and leave the model's mode as it was.
+
+    Parameters
+    ----------
+    model
+        Maps pictures ``(N, C, H, W)`` to logits ``(N, classes)``. It is moved to the device.
+    batches
+        Yields ``(images, labels)``.
+    device, precision
+        As in :class:`TrainConfig`.
+
+    Returns
+    -------
+    logits : torch.Tensor, shape (N, classes)
+        In fp32, on the CPU.
+    labels : torch.Tensor, shape (N,)
+        On the CPU.
+
+    Raises
+    ------
+    ValueError
+        If ``batches`` holds no picture.
+    MemoryError
+        If a batch does not fit into the memory, with a batch size to try.
+    """
     pairs = list(_predictions(model, batches, device, precision, lambda batch: batch))
     if not pairs:
         raise ValueError("There is no picture to predict on: the batches are empty.")

@@ -129,7 +129,15 @@ def fit(
     checkpoint: str | Path | None = None,
     param_groups: list[dict] | None = None,
 ) -> list[EpochRecord]:
-    """Train as :func:`train` does, with a progress bar on a terminal, and return all records."""
+    """Train to the end, with a progress bar on a terminal.
+
+    Parameters and what is raised are those of :func:`train`.
+
+    Returns
+    -------
+    list of EpochRecord
+        One an epoch.
+    """
     from tqdm import tqdm
 
     config = config or TrainConfig()

@@ -173,6 +173,16 @@ def lr_at(step: int, total_steps: int, config: TrainConfig) -> float:
         - ``"cosine"``: a straight rise over the warm-up, then half a cosine wave to zero [1]_;
         - ``"one_cycle"``: a straight rise over the warm-up, then a straight fall to zero [2]_.
 
+    Returns
+    -------
+    float
+        In [0, ``config.lr``].
+
+    Raises
+    ------
+    ValueError
+        If there is no such step.
+
     References
     ----------
     .. [1] I. Loshchilov and F. Hutter, "SGDR", 2017.
