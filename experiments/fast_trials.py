@@ -5,25 +5,16 @@ Three epochs each, from which the validation pictures tell. No test picture is l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cnnlib.training import TrainConfig, collect_logits
+from cnnlib.training import collect_logits
 
-from .cifar10_fast import ALTERNATING, build, whiten
+from .cifar10_fast import ALTERNATING, BATCH_SIZE, CONFIG, build, whiten
 from .common import score
 from .comparison import Comparison, Variant
 
-FIRST = TrainConfig(
-    epochs=3,
-    lr=0.5,
-    schedule="one_cycle",
-    warmup=0.2,
-    weight_decay=1e-3,
-    label_smoothing=0.2,
-    ema=0.98,
-)
-BATCH_SIZE = 256
+FIRST = replace(CONFIG, epochs=3)
 #: trial -> what it changes
 TRIALS = {
     "as first guessed": {},
