@@ -7,10 +7,11 @@ of a few steps, and a few batches to measure on.
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
+import torch
 
+from benchmarks.networks import peak_memory
 from cnnlib import data
 from experiments.resnet20_cifar10 import FULL
 
@@ -31,17 +32,10 @@ def noise(n: int) -> data.ImageSet:
     return data.ImageSet(pixels, np.arange(n) % 10, data.CIFAR10_CLASSES, "noise")
 
 
-def peak() -> int:
-    """Return the most memory that this process has held, in MiB."""
-    # Not `ru_maxrss`: that begins at the peak of the process which began this one.
-    (line,) = (x for x in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in x)
-    return int(line.split()[1]) // 1024
-
-
 if __name__ == "__main__":
     data.cifar10 = lambda fallback: (noise(50_000), noise(10_000))
     data.DeviceBatches = FewSteps
     plan = replace(FULL, config=replace(FULL.config, epochs=2, device="cpu"))
     record = plan.run("short", range(1), None)
     assert record.data["splits"]["train"]["n"] == 45_000
-    print(peak())
+    print(peak_memory(torch.device("cpu")) // 2**20)
