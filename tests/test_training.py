@@ -116,6 +116,8 @@ class TestConfig:
             ("momentum", 1.0),
             ("momentum", "0.9"),
             ("nesterov", "no"),
+            ("kernel_lr", 0.0),
+            ("kernel_lr", "0.05"),
             ("weight_decay", -1e-4),
             ("weight_decay", float("inf")),
             ("weight_decay", None),

@@ -26,6 +26,7 @@ from .checkpoints import (
 )
 from .evaluation import Evaluation, collect_logits, evaluate
 from .loop import EpochRecord, NonFiniteLossError, fit, train
+from .muon import Muon
 from .settings import (
     OPTIMIZERS,
     PRECISIONS,
@@ -43,6 +44,7 @@ __all__ = [
     "SCHEDULES",
     "EpochRecord",
     "Evaluation",
+    "Muon",
     "NonFiniteLossError",
     "TrainConfig",
     "architecture",

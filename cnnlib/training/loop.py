@@ -20,6 +20,7 @@ from . import memory, processes
 from .averaging import MovingAverage
 from .checkpoints import CHECKPOINT_VERSION, claim, last_sound, previous, require_fitting
 from .evaluation import evaluate
+from .muon import Muon
 from .settings import TrainConfig, autocast, lr_at, pick_device, pick_precision
 
 # A GPU runs ahead of Python; asking it for a number stops it. Losses are looked at this often.
@@ -406,16 +407,29 @@ def _optimizer(model, config, param_groups):
     groups = []
     for group in param_groups or whole:
         learning = [p for p in group["params"] if p.requires_grad]
-        kernels, others = [p for p in learning if p.ndim > 1], [p for p in learning if p.ndim <= 1]
-        for members, decay in ((kernels, config.weight_decay), (others, 0.0)):
+        for members, share, decay in _kinds(learning, config):
             if members:
-                rates = {"lr": group["lr"], "peak": group["lr"]}
+                rates = {"lr": share * group["lr"], "peak": share * group["lr"]}
                 groups.append({"params": members, "weight_decay": decay, **rates})
     _require_all(parameters, groups)
     if config.optimizer == "adamw":
         return torch.optim.AdamW(groups, lr=config.lr)
+    if config.optimizer == "muon":
+        return Muon(groups, lr=config.lr, momentum=config.momentum)
     nesterov = config.nesterov and config.momentum > 0
     return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=nesterov)
+
+
+def _kinds(parameters, config):
+    """Sort parameters by what they learn at: yield them, their share of the rate, their decay."""
+    norms = [p for p in parameters if p.ndim <= 1]
+    matrices = [p for p in parameters if p.ndim > 1]
+    if config.optimizer == "muon":
+        kernels = [p for p in matrices if p.ndim == 4]
+        matrices = [p for p in matrices if p.ndim != 4]
+        yield kernels, config.kernel_lr / config.lr, config.weight_decay
+    yield matrices, 1.0, config.weight_decay
+    yield norms, 1.0, 0.0
 
 
 def _require_all(parameters, groups):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 SCHEDULES = ("constant", "step", "cosine", "one_cycle")
-OPTIMIZERS = ("sgd", "adamw")
+OPTIMIZERS = ("sgd", "adamw", "muon")
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -28,11 +28,15 @@ class TrainConfig:
     warmup
         Share of the run, in [0, 1), over which ``one_cycle`` and ``cosine`` rise to the peak.
     optimizer
-        ``"sgd"`` or ``"adamw"``.
+        ``"sgd"``, ``"adamw"`` or ``"muon"``, see :class:`Muon`.
     momentum, nesterov
-        Of ``"sgd"``: the momentum, in [0, 1), and whether it is Nesterov's.
+        Of ``"sgd"``: the momentum, in [0, 1), and whether it is Nesterov's. ``"muon"`` takes the
+        momentum too, always Nesterov's.
+    kernel_lr
+        Of ``"muon"``: the peak rate of the convolutions' kernels. All else learns at ``lr``.
     weight_decay
-        0 or more. Applied to kernels and matrices only, not to biases and norms.
+        0 or more. Applied to kernels and matrices only, not to biases and norms. ``"sgd"`` adds it
+        to the gradient; the others take it from the weights, times the rate.
     label_smoothing
         Probability mass, in [0, 1), that the target gives to all classes alike [1]_.
     grad_clip
@@ -73,6 +77,7 @@ class TrainConfig:
     optimizer: str = "sgd"
     momentum: float = 0.9
     nesterov: bool = True
+    kernel_lr: float = 0.05
     weight_decay: float = 5e-4
     label_smoothing: float = 0.0
     grad_clip: float | None = None
@@ -91,6 +96,8 @@ class TrainConfig:
         self._check_choice("schedule", SCHEDULES)
         self._check("warmup", _is_share(self.warmup), share)
         self._check_choice("optimizer", OPTIMIZERS)
+        good = _is_number(self.kernel_lr) and self.kernel_lr > 0
+        self._check("kernel_lr", good, positive)
         self._check("momentum", _is_share(self.momentum), share)
         decay = self.weight_decay
         self._check("weight_decay", _is_number(decay) and decay >= 0, "a number, 0 or more")
