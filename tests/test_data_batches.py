@@ -12,9 +12,9 @@ from cnnlib.data import DeviceBatches
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 
 
-def reference(image, shift, flip, centre, *, crop, mode, cutout, mean, std):
+def reference(image, shift, flip, centre, *, crop, mode, cutout, mean, std, size=None):
     """Augment and normalise one picture (C, H, W) by slices, in float64."""
-    _, height, width = image.shape
+    height, width = (size, size) if size else image.shape[1:]
     padded = np.pad(image, ((0, 0), (crop, crop), (crop, crop)), mode=mode)
     top, left = shift
     cut = padded[:, top : top + height, left : left + width]
@@ -31,13 +31,13 @@ def reference(image, shift, flip, centre, *, crop, mode, cutout, mean, std):
     ("crop", "flip", "cutout"),
     [(0, False, 0), (2, False, 0), (0, True, 0), (3, True, 3), (1, True, 4)],
 )
+@pytest.mark.parametrize("size", [None, 4, 6])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_augmentation_equals_the_reference(padding_mode, crop, flip, cutout, channels):
+def test_augmentation_equals_the_reference(padding_mode, crop, flip, cutout, channels, size):
     made = make_set(50, channels, size=6)
     mean, std = MEAN[:channels], STD[:channels]
-    batches = DeviceBatches(
-        made, 16, crop=crop, flip=flip, cutout=cutout, padding_mode=padding_mode, mean=mean, std=std
-    )
+    moves = {"crop": crop, "flip": flip, "cutout": cutout, "padding_mode": padding_mode}
+    batches = DeviceBatches(made, 16, **moves, size=size, mean=mean, std=std)
     batches.set_epoch(3)
     order, shift, flipped, centre = (drawn.numpy() for drawn in batches._draw())
     images, labels = (torch.cat(parts) for parts in zip(*batches, strict=True))
@@ -45,7 +45,7 @@ def test_augmentation_equals_the_reference(padding_mode, crop, flip, cutout, cha
     expected = [
         reference(
             made.images[k], shift[i], flipped[i], centre[i],
-            crop=crop, mode=mode, cutout=cutout, mean=mean, std=std,
+            crop=crop, mode=mode, cutout=cutout, mean=mean, std=std, size=size,
         )
         for i, k in enumerate(order)
     ]  # fmt: skip
@@ -66,6 +66,45 @@ def test_oblong_pictures_keep_rows_and_columns_apart():
             crop=1, mode="constant", cutout=0, mean=[0] * 3, std=[1] * 3,
         )  # fmt: skip
         np.testing.assert_allclose(images[i].numpy(), expected, atol=2e-6)
+
+
+def test_squares_of_oblong_pictures_come_from_everywhere():
+    made = make_set(3000, channels=1, size=6)
+    made = type(made)(made.images[:, :, :4], made.labels, made.classes, "oblong")
+    batches = DeviceBatches(made, 3000, size=3, crop=1)
+    ((images, _),) = batches
+    assert images.shape == (3000, 1, 3, 3)
+    # Padded they are 6 by 8: 4 rows and 6 columns to begin at, 125 expected of each, deviation 11.
+    shift = batches._draw().shift
+    places = torch.bincount(shift[:, 0] * 6 + shift[:, 1], minlength=24)
+    assert len(places) == 24
+    assert (places - 125).abs().max() < 5 * 11
+
+
+def test_pictures_grow_with_the_epochs():
+    batches = DeviceBatches(make_set(10, size=6), 10, size={0: 3, 5: 6, 2: 4})
+    seen = []
+    for epoch in range(8):
+        batches.set_epoch(epoch)
+        ((images, _),) = batches
+        seen.append(images.shape[-1])
+    assert seen == [3, 3, 4, 4, 4, 6, 6, 6]
+    assert batches.facts()["size"] == [(0, 3), (2, 4), (5, 6)]
+
+
+def test_pictures_of_their_own_size_need_no_size():
+    made = make_set(10, size=6)
+    ((plain, _),) = DeviceBatches(made, 10, flip=True)
+    ((sized, _),) = DeviceBatches(made, 10, flip=True, size=6)
+    assert torch.equal(plain, sized)
+
+
+@pytest.mark.parametrize("size", [0, 5, -1, {0: 5}, {1: 4}, {0: 2, 3: 9}, {0: "2"}])
+def test_sizes_that_cannot_be_are_refused(size):
+    made = make_set(8, size=6)
+    oblong = type(made)(made.images[:, :, :4], made.labels, made.classes, "oblong")
+    with pytest.raises(ValueError, match=r"size=.*choose a side from 1 to 4 pixels"):
+        DeviceBatches(oblong, 8, size=size)
 
 
 def test_without_augmentation_the_set_comes_in_order():

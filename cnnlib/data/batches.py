@@ -49,6 +49,11 @@ class DeviceBatches:
         Pad by so many pixels on every side, then cut the picture's size out at random.
     padding_mode : {"zeros", "reflect"}
         What the padding holds: black, or the picture's own edge mirrored.
+    size : int or dict of int, optional
+        Cut out a square of this side instead, from anywhere in the padded picture. A dict gives the
+        side from some epochs on: ``{0: 24, 7: 32}``. Small pictures are quick to learn from, and a
+        network that sees larger ones afterwards does better on those than on small ones (Touvron
+        et al., "Fixing the train-test resolution discrepancy", arXiv:1906.06423).
     flip : bool or "alternating"
         Swap left and right in half of the pictures, drawn anew in each epoch; or of each picture in
         every other epoch, so that two epochs in a row show both of its sides (K. Jordan, "94% on
@@ -88,8 +93,9 @@ class DeviceBatches:
     ValueError
         If the set is empty; `batch_size` is not positive, or with `drop_last` more than there are
         pictures; `crop` is negative, or with reflected padding as large as the picture; `cutout`
-        is negative or larger than the picture; `padding_mode` or `flip` is none of the above; or
-        `mean` and `std` are not one number a channel, each `std` above 0.
+        is negative or larger than the picture; `size` is not positive, larger than the picture, or
+        does not say what epoch 0 has; `padding_mode` or `flip` is none of the above; or `mean` and
+        `std` are not one number a channel, each `std` above 0.
     """
 
     def __init__(
@@ -102,6 +108,7 @@ class DeviceBatches:
         shuffle: bool = True,
         crop: int = 0,
         padding_mode: str = "zeros",
+        size: int | dict[int, int] | None = None,
         flip: bool | str = False,
         cutout: int = 0,
         mean=None,
@@ -114,6 +121,7 @@ class DeviceBatches:
         import torch
 
         _check(data, batch_size, crop, padding_mode, cutout, drop_last)
+        self.size = _sides(size, data)
         if flip not in (True, False, "alternating"):
             raise ValueError(f'flip={flip!r}: choose True, False or "alternating"')
         self.batch_size, self.seed, self.shuffle = batch_size, seed, shuffle
@@ -156,6 +164,7 @@ class DeviceBatches:
             "shuffle": self.shuffle,
             "crop": self.crop,
             "padding_mode": self._padding_mode,
+            "size": sorted(self.size.items()),
             "flip": self.flip,
             "cutout": self.cutout,
             "mean": list(self.mean),
@@ -193,23 +202,32 @@ class DeviceBatches:
         import torch
 
         generator = _generator(f"{self.seed} {self.epoch}")
-        n, size = self._pictures, torch.tensor([self._height, self._width])
+        n, size = self._pictures, torch.tensor(self._shown())
         order = torch.randperm(n, generator=generator)
         shift = torch.randint(0, 2 * self.crop + 1, (n, 2), generator=generator)
         flip = torch.rand(n, generator=generator) < 0.5
         centre = (torch.rand(n, 2, generator=generator, dtype=torch.float64) * size).long()
         order = order if self.shuffle else torch.arange(n)
+        if self.size:
+            places = torch.tensor([self._height, self._width]) + 2 * self.crop - size + 1
+            generator = _generator(f"{self.seed} {self.epoch} size")
+            shift = (torch.rand(n, 2, generator=generator, dtype=torch.float64) * places).long()
         if self.flip == "alternating":
             first = torch.rand(n, generator=_generator(f"{self.seed} flip")) < 0.5
             flip = first[order] ^ bool(self.epoch % 2)
         return Draws(order, shift, flip & bool(self.flip), centre)
 
+    def _shown(self) -> tuple[int, int]:
+        """Return height and width of what is cut out in this epoch."""
+        begun = [side for epoch, side in sorted(self.size.items()) if epoch <= self.epoch]
+        return (begun[-1], begun[-1]) if begun else (self._height, self._width)
+
     def _images(self, step: Draws) -> torch.Tensor:
         """Crop and flip by one gather, normalise, cut out."""
         import torch
 
-        n, height, width = len(step.order), self._height, self._width
-        padded_height, padded_width = height + 2 * self.crop, width + 2 * self.crop
+        n, (height, width) = len(step.order), self._shown()
+        padded_height, padded_width = self._height + 2 * self.crop, self._width + 2 * self.crop
         pixels, order = self._source(step.order)
         row = torch.arange(height, device=self.device)
         column = torch.arange(width, device=self.device)
@@ -218,7 +236,8 @@ class DeviceBatches:
         columns = columns + step.shift[:, 1:]
         index = rows[:, :, None] * padded_width + columns[:, None, :]  # (n, H, W)
         pixels = pixels.index_select(0, index.view(-1)).view(n, -1)  # (n, H * W * C)
-        images = torch.addcmul(self._offset, pixels.float(), self._scale)
+        values = pixels.shape[1]
+        images = torch.addcmul(self._offset[:values], pixels.float(), self._scale[:values])
         images = images.view(n, height, width, self._channels)
         if self.cutout:
             top = step.centre - self.cutout // 2
@@ -277,6 +296,19 @@ class StreamedBatches(DeviceBatches):
         wanted, place = np.unique(order.cpu().numpy(), return_inverse=True)  # in the disk's order
         pixels = self._padded(self._images_on_disk[wanted])
         return pixels, torch.from_numpy(place).to(self.device)
+
+
+def _sides(size: int | dict[int, int] | None, data: ImageSet) -> dict[int, int]:
+    """Return the side from each epoch on; nothing, if the picture's own height and width stay."""
+    sides = {} if size is None else {0: size} if isinstance(size, int) else dict(size)
+    largest = min(data.images.shape[2:])
+    good = all(isinstance(side, int) and 1 <= side <= largest for side in sides.values())
+    if sides and not (good and min(sides) == 0):
+        raise ValueError(
+            f"size={size}: choose a side from 1 to {largest} pixels, or a dict of them that begins "
+            f"with epoch 0, such as {{0: {max(1, largest // 2)}, 5: {largest}}}"
+        )
+    return sides
 
 
 def _digest(data: ImageSet) -> str:
