@@ -35,6 +35,7 @@ from .common import RUNS, VALIDATION, describe, original_test, score
 #: The augmentation of most comparisons: crops moved by up to four pixels, and mirrored.
 MOVED = {"crop": 4, "padding_mode": "reflect", "flip": True}
 PREPARED_ON = 5000  # training pictures
+FEW = {"validation": 200, "test": 500}  # pictures are enough to see a short run work
 TESTS = "test", "original pixels"  # of the parts of the data, those to test on
 
 
@@ -90,6 +91,8 @@ class Comparison:
         Pictures a step.
     train
         Training pictures to use at most; None for all that are not held out.
+    held_out
+        Hold training pictures out, to choose by. False once there is nothing left to choose.
     measure
         ``measure(model, loader, parts)`` returns more facts for a run's entry in the record, or its
         own ``test``;
@@ -101,6 +104,7 @@ class Comparison:
     config: TrainConfig
     batch_size: int = 128
     train: int | None = None
+    held_out: bool = True
     measure: Callable | None = None
 
     def shortened(self) -> Comparison:
@@ -126,12 +130,14 @@ class Comparison:
     def load(self, profile: str, original_pixels: Path | None = None) -> dict:
         """Return the pictures to learn from, to choose by, and to test on."""
         train_set, test_set = data.cifar10(fallback=profile == "short")
-        held_out = min(VALIDATION, len(train_set) // 10)
-        train_set, validation = data.split(train_set, validation=held_out, seed=0)
-        if profile == "short":
-            validation, test_set = validation.subset(slice(200)), test_set.subset(slice(500))
-        train_set = train_set.subset(slice(self.train))
-        parts = {"train": train_set, "validation": validation, "test": test_set}
+        parts = {"train": train_set}
+        if self.held_out:
+            held_out = min(VALIDATION, len(train_set) // 10)
+            train_set, validation = data.split(train_set, validation=held_out, seed=0)
+            parts = {"train": train_set, "validation": validation}
+        parts["test"] = test_set
+        most = {"train": self.train} | (FEW if profile == "short" else {})
+        parts = {name: part.subset(slice(most.get(name))) for name, part in parts.items()}
         if original_pixels:
             parts["original pixels"] = original_test(original_pixels, test_set)
         return parts
@@ -193,9 +199,8 @@ class Comparison:
         batch_size = min(own.batch_size or self.batch_size, len(parts["train"]))
         batches = loader(parts["train"], batch_size, **options)
         epochs = []
-        for epoch in train(
-            model, batches, loader(parts["validation"]), config, checkpoint=checkpoint
-        ):
+        held_out = loader(parts["validation"]) if "validation" in parts else None
+        for epoch in train(model, batches, held_out, config, checkpoint=checkpoint):
             speed = f"{epoch.images_per_second:.0f} images/s"
             print(f"{variant}, seed {config.seed}  {epoch}  {speed}", flush=True)
             epochs.append(asdict(epoch))

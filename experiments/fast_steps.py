@@ -1,8 +1,9 @@
-"""What each step of the fast recipe is worth, at the same number of pictures.
+"""What each step of the fast recipe is worth, at about the same work.
 
 `fastnet` begins as one would begin without having read anything: batches of 128, the rate divided
 at half and three quarters, kernels drawn at random. Then one change after another is added, and
-stays. The last one is the recipe of `cifar10_fast`, for three epochs in place of its own.
+stays. Pictures that grow are less work at first, so their step has an epoch more. It is the recipe
+of `cifar10_fast`, for four epochs in place of its own.
 """
 
 from __future__ import annotations
@@ -12,21 +13,34 @@ from functools import partial
 
 from torch import nn
 
-from .cifar10_fast import ALTERNATING, BATCH_SIZE, CONFIG, build, in_views, whiten
+from .cifar10_fast import ALTERNATING, BATCH_SIZE, CONFIG, build, growing, in_views, whiten
 from .comparison import Comparison, Variant
 
-FIRST = replace(CONFIG, epochs=3, lr=0.1, schedule="step", label_smoothing=0.0, ema=None)
+FIRST = replace(
+    CONFIG,
+    epochs=3,
+    optimizer="sgd",
+    lr=0.1,
+    momentum=0.9,
+    weight_decay=1e-3,
+    schedule="step",
+    label_smoothing=0.0,
+    ema=None,
+)
 RANDOM = ALTERNATING | {"flip": True}
+MUON = ("optimizer", "lr", "kernel_lr", "momentum", "weight_decay")
 #: step -> what it changes, beside all that the steps before it changed
 STEPS = {
     "as in a tutorial": {},
     "one cycle": {"schedule": CONFIG.schedule},
-    "larger batches": {"batch_size": BATCH_SIZE, "lr": CONFIG.lr},
+    "larger batches": {"batch_size": BATCH_SIZE, "lr": 0.5},
     "kernels that begin as identity": {"identity": True},
     "whitened first layer": {"prepare": whiten},
     "alternating flip": {"augmentation": ALTERNATING},
     "label smoothing": {"label_smoothing": CONFIG.label_smoothing},
     "moving average": {"ema": CONFIG.ema},
+    "Muon": {name: getattr(CONFIG, name) for name in MUON},
+    "pictures that grow": {"epochs": 4, "augmentation": ALTERNATING | {"size": growing(4)}},
 }
 
 

@@ -10,28 +10,30 @@ from pathlib import Path
 
 from cnnlib.training import collect_logits
 
-from .cifar10_fast import ALTERNATING, BATCH_SIZE, CONFIG, build, whiten
+from .cifar10_fast import ALTERNATING, BATCH_SIZE, CONFIG, build, growing, whiten
 from .common import score
 from .comparison import Comparison, Variant
 
-FIRST = replace(CONFIG, epochs=3)
+RECIPE = replace(CONFIG, epochs=3)
+GROWING = ALTERNATING | {"size": growing(RECIPE.epochs)}
 #: trial -> what it changes
 TRIALS = {
-    "as first guessed": {},
-    "half the rate": {"lr": FIRST.lr / 2},
-    "twice the rate": {"lr": 2 * FIRST.lr},
-    "half the batch and the rate": {"batch_size": BATCH_SIZE // 2, "lr": FIRST.lr / 2},
-    "twice the batch and the rate": {"batch_size": 2 * BATCH_SIZE, "lr": 2 * FIRST.lr},
-    "twice the weight decay": {"weight_decay": 2 * FIRST.weight_decay},
-    "half the label smoothing": {"label_smoothing": FIRST.label_smoothing / 2},
-    "crops moved by up to four": {"augmentation": ALTERNATING | {"crop": 4}},
+    "the recipe": {},
+    "half the rates": {"lr": RECIPE.lr / 2, "kernel_lr": RECIPE.kernel_lr / 2},
+    "twice the rates": {"lr": 2 * RECIPE.lr, "kernel_lr": 2 * RECIPE.kernel_lr},
+    "half the batch": {"batch_size": BATCH_SIZE // 2},
+    "twice the batch": {"batch_size": 2 * BATCH_SIZE},
+    "twice the weight decay": {"weight_decay": 2 * RECIPE.weight_decay},
+    "half the label smoothing": {"label_smoothing": RECIPE.label_smoothing / 2},
+    "crops moved by up to two": {"augmentation": GROWING | {"crop": 2}},
+    "pictures of one size": {"augmentation": ALTERNATING},
 }
 
 
 def variant(
-    augmentation: dict = ALTERNATING, batch_size: int | None = None, **changes: float
+    augmentation: dict = GROWING, batch_size: int | None = None, **changes: float
 ) -> Variant:
-    """Return the first guess with some changes."""
+    """Return the recipe with some changes."""
     return Variant(build, augmentation, changes, batch_size, prepare=whiten)
 
 
@@ -54,7 +56,7 @@ def on_validation(model, loader, parts: dict) -> dict:
 COMPARISON = Trials(
     name="fast_trials",
     variants={name: variant(**changes) for name, changes in TRIALS.items()},
-    config=FIRST,
+    config=RECIPE,
     batch_size=BATCH_SIZE,
     measure=on_validation,
 )

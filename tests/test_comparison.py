@@ -196,6 +196,15 @@ def folder_of(images, path):
         Image.fromarray(image.transpose(1, 2, 0)).save(folder / f"{i}.png")
 
 
+def test_with_nothing_left_to_choose_all_training_pictures_are_learned_from(tmp_path):
+    record = replace(TINY, held_out=False).run("short", range(1))
+    whole, _ = data.stand_in(train=300, test=50)
+    assert list(record.data["splits"]) == ["train", "test"]
+    assert record.data["splits"]["train"]["sha256"] == whole.sha256
+    for run in record.runs:
+        assert [epoch["validation_accuracy"] for epoch in run["epochs"]] == [None]
+
+
 def test_original_pixels_are_tested_too(tmp_path):
     drawn, _ = data.stand_in(train=60, test=1)
     folder_of(drawn, tmp_path / "pixels")
@@ -340,13 +349,43 @@ def test_each_step_of_the_ladder_adds_what_it_is_called():
 
 
 def test_the_last_step_is_the_recipe():
-    last = fast_steps.COMPARISON.variants["moving average"]
-    (recipe,) = cifar10_fast.COMPARISON.variants.values()
+    last = fast_steps.COMPARISON.variants["pictures that grow"]
+    config = fast_steps.COMPARISON.own_config("pictures that grow", seed=0)
+    recipe = cifar10_fast.recipe(config.epochs)
     assert (last.augmentation, last.prepare) == (recipe.augmentation, recipe.prepare)
-    config = fast_steps.COMPARISON.own_config("moving average", seed=0)
     expected = replace(cifar10_fast.CONFIG, epochs=config.epochs)
     assert config == expected
     assert last.batch_size == cifar10_fast.COMPARISON.batch_size
+
+
+def work(steps):
+    """Return the pixels that an epoch of each side shows, as a share of 32x32."""
+    return sum(epochs * (side / 32) ** 2 for side, epochs in steps.items())
+
+
+@pytest.mark.parametrize(
+    ("epochs", "steps"),
+    [
+        (1, {24: 1}),
+        (2, {24: 1, 28: 1}),
+        (3, {24: 1, 28: 1, 32: 1}),
+        (4, {24: 2, 28: 1, 32: 1}),
+        (11, {24: 4, 28: 4, 32: 3}),
+    ],
+)
+def test_the_pictures_grow_in_three_steps(epochs, steps):
+    images, _ = data.stand_in(train=4, test=1)
+    batches = data.DeviceBatches(images, 4, size=cifar10_fast.growing(epochs))
+    seen = []
+    for epoch in range(1, epochs + 1):
+        batches.set_epoch(epoch)
+        ((pictures, _),) = batches
+        seen.append(pictures.shape[-1])
+    assert {side: seen.count(side) for side in seen} == steps
+
+
+def test_the_step_with_an_epoch_more_is_no_more_work():
+    assert work({24: 2, 28: 1, 32: 1}) < fast_steps.FIRST.epochs
 
 
 def test_the_first_step_begins_with_torchs_own_kernels():
@@ -366,7 +405,7 @@ def test_the_recipe_is_tested_in_views(tmp_path, monkeypatch):
 
 def test_trials_change_one_thing_and_never_see_a_test_picture(tmp_path, monkeypatch):
     quick = replace(fast_trials.COMPARISON.config, epochs=1, device="cpu", precision="fp32")
-    guess, trial = "as first guessed", "twice the weight decay"
+    guess, trial = "the recipe", "twice the weight decay"
     few = {name: fast_trials.COMPARISON.variants[name] for name in (guess, trial)}
     plan = replace(fast_trials.COMPARISON, config=quick, variants=few)
     record = full(plan, tmp_path, monkeypatch)
@@ -375,7 +414,7 @@ def test_trials_change_one_thing_and_never_see_a_test_picture(tmp_path, monkeypa
     for run in record.runs:  # what the last epoch saw in its own precision
         assert run["test"]["validation"]["accuracy"] == run["epochs"][-1]["validation_accuracy"]
     changed = record.config["variants"][trial]
-    assert changed.pop("weight_decay") == 2 * fast_trials.FIRST.weight_decay
+    assert changed.pop("weight_decay") == 2 * fast_trials.RECIPE.weight_decay
     assert changed == record.config["variants"][guess]
 
 
