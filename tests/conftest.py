@@ -102,25 +102,29 @@ def watch(page) -> Trouble:
     return trouble
 
 
+def fresh_page(browser, width: int = 1280, height: int = 900, **options):
+    """Open a page in a context of its own; it carries ``page.trouble``."""
+    page = browser.new_context(viewport={"width": width, "height": height}, **options).new_page()
+    page.set_default_timeout(30_000)  # two cores may be busy with other work
+    page.trouble = watch(page)
+    return page
+
+
 @pytest.fixture
 def new_page(browser):
     """Open pages in contexts of their own: ``new_page(width=360, color_scheme="dark", ...)``.
 
     Each page carries ``page.trouble``, a `Trouble` that fills while the page lives.
     """
-    contexts = []
+    pages = []
 
     def open_page(width: int = 1280, height: int = 900, **options):
-        context = browser.new_context(viewport={"width": width, "height": height}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(30_000)  # two cores may be busy with other work
-        page.trouble = watch(page)
-        return page
+        pages.append(fresh_page(browser, width, height, **options))
+        return pages[-1]
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.context.close()
 
 
 @pytest.fixture

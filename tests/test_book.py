@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import widget_page
 import yaml
+from conftest import fresh_page
 from PIL import Image
 
 from benchmarks import page_weight, widget_appearance
@@ -73,6 +74,34 @@ def visit(new_page, serve):
     return open_page
 
 
+def wait_for_all(page) -> None:
+    """Wait until a page's mathematics, letters and widgets are there."""
+    page.evaluate("window.MathJax?.startup?.promise")
+    page.evaluate("document.fonts.ready.then(() => {})")
+    widget_page.wait_until_alive(page)
+
+
+@pytest.fixture(scope="module", params=[*PAGES, "search", "genindex"])
+def opened(request, browser, serve):
+    """Each page, opened once for the tests that only look; pytest puts them side by side."""
+    page = fresh_page(browser)
+    page.name = request.param
+    page.asked = page_weight.requested(page, serve(HTML), page.name)
+    wait_for_all(page)
+    yield page
+    page.context.close()
+
+
+@pytest.fixture(scope="module", params=WITH_WIDGET)
+def lively(request, browser, serve):
+    """Each page with widgets, opened once for the tests that press and turn."""
+    page = fresh_page(browser)
+    page.goto(f"{serve(HTML)}/{request.param}.html")
+    wait_for_all(page)
+    yield page
+    page.context.close()
+
+
 def no_trouble(page) -> None:
     """Assert that nothing went wrong on a page, and nothing was asked of another host."""
     assert page.trouble.console == []
@@ -84,13 +113,31 @@ def no_trouble(page) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", [*PAGES, "search", "genindex"])
-def test_page_opens_quietly(visit, name):
-    page = visit(name)
+def test_page_opens_quietly(opened):
+    page = opened
     page.mouse.wheel(0, 100_000)
     page.wait_for_timeout(500)  # for what comes late
     assert page.locator("main h1:visible").count() == 1
     no_trouble(page)
+
+
+# Words of code that look as one before them in their block: one of a look is enough to tell its
+# contrast, and axe takes most of its time for the thousands of others.
+SAME_WORDS = """() => {
+  const same = [...document.querySelectorAll("pre")].flatMap((block) => {
+    const [seen, { right }] = [new Set(), block.getBoundingClientRect()];
+    return [...block.querySelectorAll("span[class]")].filter((word) => {
+      if (word.attributes.length > 1 || word.childElementCount) return false;
+      if (word.getBoundingClientRect().right > right) return false;
+      const { color, backgroundColor, fontSize, fontWeight, opacity } = getComputedStyle(word);
+      const around = word.parentElement.className;
+      const look = [around, color, backgroundColor, fontSize, fontWeight, opacity].join();
+      return seen.has(look) || !seen.add(look);
+    });
+  });
+  same.forEach((word) => word.replaceWith(word.textContent));
+  document.querySelectorAll("pre").forEach((block) => block.normalize());
+}"""
 
 
 @pytest.mark.browser
@@ -101,6 +148,7 @@ def test_page_is_accessible(visit, name, color_scheme):
 
     page = visit(name, color_scheme=color_scheme, reduced_motion="reduce")
     assert page.locator("html").get_attribute("data-theme") == color_scheme
+    page.evaluate(SAME_WORDS)
     # With "preload", axe would ask for style sheets by addresses that are not theirs. Of what is in
     # order it need not describe every element, which takes as long as to look.
     result = Axe().run(page, options={"preload": False, "resultTypes": ["violations"]})
@@ -283,12 +331,16 @@ def living(page):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", [*PAGES, "search"])
-def test_page_looks_right(visit, name, width):
+@pytest.mark.parametrize("width", sorted(WIDTHS, reverse=True))
+def test_page_looks_right(opened, width):
     """Look at a page once for everything: to open it takes longer than all that one looks for."""
-    page = visit(name, width=width)
-    if name in WITH_WIDGET:
+    page = opened
+    page.set_viewport_size({"width": width, "height": 900})
+    if width == min(WIDTHS):  # a phone's page is narrow from the first
+        page.reload()
+        wait_for_all(page)
+    widget_page.settle(page)
+    if page.name in WITH_WIDGET:
         living(page).first.wait_for()
     page.wait_for_function(f"({UNREACHABLE})().length === 0")  # the theme sees to it, soon
     root = "document.documentElement"
@@ -393,9 +445,8 @@ def nudge(page, widget):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", WITH_WIDGET)
-def test_every_widget_is_alive(visit, name):
-    page = visit(name)
+def test_every_widget_is_alive(lively):
+    page = lively
     widgets = living(page)
     assert widgets.count() > 0
     assert page.locator(".live-widget .lw-alert").count() == 0
@@ -450,9 +501,8 @@ def goes_back(one: list[float], other: list[float]) -> bool:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", WITH_WIDGET)
-def test_the_tab_key_walks_over_every_control_and_shows_where_it_is(visit, name):
-    page = visit(name)
+def test_the_tab_key_walks_over_every_control_and_shows_where_it_is(lively):
+    page = lively
     widgets = living(page).element_handles()
     assert widgets
     for widget in widgets:
@@ -478,9 +528,8 @@ def test_the_tab_key_walks_over_every_control_and_shows_where_it_is(visit, name)
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", WITH_WIDGET)
-def test_widget_follows_the_theme(visit, name):
-    page = visit(name)
+def test_widget_follows_the_theme(lively):
+    page = lively
     colour = "getComputedStyle(document.querySelector('.live-widget .cnn-widget')).color"
     living(page).first.wait_for()
     seen = {}
@@ -578,9 +627,8 @@ def test_widgets_wait_for_nothing_that_they_do_not_need(new_page, serve, name):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", PAGES)
-def test_page_is_light(page, serve, name):
-    weight = page_weight.weigh(HTML, page_weight.requested(page, serve(HTML), name))
+def test_page_is_light(opened):
+    weight = page_weight.weigh(HTML, opened.asked)
     assert weight["bytes"] < page_weight.LIMIT, weight["largest"]
 
 
