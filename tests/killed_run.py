@@ -15,6 +15,7 @@ import signal
 import sys
 
 import torch
+import torch._dynamo  # the optimizers do, late: each fork would again
 from torch import nn
 
 from cnnlib.data import DeviceBatches, stand_in
