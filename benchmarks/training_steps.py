@@ -32,8 +32,8 @@ from benchmarks.training_throughput import (
     pictures,
     textbook,
 )
-from cnnlib import data
-from cnnlib.training import memory, pick_device, pick_precision
+from cnnlib import data, memory
+from cnnlib.training import pick_device, pick_precision
 from cnnlib.training.settings import autocast
 
 RESULT = RESULTS / "training_steps.json"

@@ -7,7 +7,7 @@ import pytest
 import torch
 from test_data import make_set
 
-from cnnlib.data import DeviceBatches
+from cnnlib.data import DeviceBatches, ImageSet, StreamedBatches
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 
@@ -210,6 +210,21 @@ def test_settings_that_cannot_be_meant(options, message):
 def test_an_empty_set_makes_no_batches():
     with pytest.raises(ValueError, match="empty set"):
         DeviceBatches(make_set(20).subset([]))
+
+
+def test_too_many_pixels_are_named_and_so_is_the_way_out(tmp_path):
+    shape = (
+        10**6,
+        3,
+        400,
+        400,
+    )  # padded 3 * 404 * 404 bytes each; on the disk a file with nothing in it
+    pixels = np.memmap(tmp_path / "huge", np.uint8, "w+", shape=shape)
+    huge = ImageSet(pixels, np.zeros(10**6, np.int64), ("a",), "huge")
+    with pytest.raises(MemoryError, match=r"1,000,000 pictures, padded by 2, take 466,965 MiB"):
+        DeviceBatches(huge, 8, crop=2)
+    images, _ = next(iter(StreamedBatches(huge, 8, crop=2)))
+    assert images.shape == (8, 3, 400, 400)
 
 
 @pytest.mark.parametrize("device", ["cuda", "mps"])

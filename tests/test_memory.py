@@ -27,7 +27,7 @@ def test_the_experiment_needs_less_than_one_and_a_half_gib(tmp_path):
 
 FAULTS = """
 import resource, torch
-from cnnlib.training import memory
+from cnnlib import memory
 if {keep}:
     memory.keep()
 def work():
@@ -35,13 +35,12 @@ def work():
     for _ in range(10):
         x = torch.ones(10 * 2**20)  # 40 MiB, freed at the next turn
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-work()
-print(work())
+print(min(work() for _ in range(6)))  # a small object may lie where a large one would fit
 """
 
 
 def page_faults(keep: bool) -> int:
-    """Return how often the kernel had to hand out a page in the second of two equal loops."""
+    """Return how often the kernel had to hand out a page in the best of six equal loops."""
     script = [sys.executable, "-c", FAULTS.format(keep=keep)]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MALLOC_")}
     environment["PYTHONPATH"] = str(ROOT)

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cnnlib import training
+from cnnlib import memory, training
 from cnnlib.training import (
     EpochRecord,
     NonFiniteLossError,
@@ -30,7 +30,6 @@ from cnnlib.training import (
     load_weights,
     loop,
     lr_at,
-    memory,
     pick_device,
     pick_precision,
     processes,
@@ -400,6 +399,15 @@ class TestBadInput:
             fit(Hungry(1, 1), in_batches(*pictures()), config=PLAIN)
         with pytest.raises(MemoryError, match=r"20 pictures.*batch size of 10\.$"):
             evaluate(Hungry(1, 1), in_batches(*pictures(), size=20), device="cpu")
+
+    def test_a_network_that_is_too_large_is_said_to_be(self, monkeypatch):
+        def full(*_, **__):
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+        model = linear_model()
+        monkeypatch.setattr(nn.Module, "to", full)
+        with pytest.raises(MemoryError, match="network does not fit into the memory of cpu"):
+            fit(model, in_batches(*pictures()), config=PLAIN)
 
     def test_out_of_memory_in_the_optimizer_names_a_batch_size_too(self, monkeypatch):
         def full(optimizer, *_):  # as torch says it on Windows

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from cnnlib import memory
 from cnnlib.seeds import seed_of
 
 from .imageset import ImageSet
@@ -96,6 +97,8 @@ class DeviceBatches:
         is negative or larger than the picture; `size` is not positive, larger than the picture, or
         does not say what epoch 0 has; `padding_mode` or `flip` is none of the above; or `mean` and
         `std` are not one number a channel, each `std` above 0.
+    MemoryError
+        If the pixels do not fit onto the device.
     """
 
     def __init__(
@@ -181,7 +184,13 @@ class DeviceBatches:
 
     def _keep(self, images: np.ndarray) -> None:
         """Keep all pictures on the device."""
-        self._pixels = self._padded(images)
+        height, width = self._height + 2 * self.crop, self._width + 2 * self.crop
+        size = len(images) * self._channels * height * width
+        with memory.enough(
+            f"{len(images):,} pictures, padded by {self.crop}, take {size / 2**20:,.0f} MiB, more "
+            f"than {self.device} has left. Take fewer, or leave them on the disk: StreamedBatches."
+        ):
+            self._pixels = self._padded(images)
 
     def _source(self, order: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return padded pictures as rows of pixels, and which of them to serve."""

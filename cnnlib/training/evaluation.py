@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from . import memory
+from cnnlib import memory
+
 from .processes import share, summed
 from .settings import autocast, pick_device, pick_precision
 

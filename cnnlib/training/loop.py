@@ -13,10 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from cnnlib import memory
 from cnnlib.files import remove_leftovers, write_atomically
 from cnnlib.seeds import seed_of
 
-from . import memory, processes
+from . import processes
 from .averaging import MovingAverage
 from .checkpoints import CHECKPOINT_VERSION, claim, last_sound, previous, require_fitting
 from .evaluation import evaluate
@@ -162,7 +163,8 @@ class _Run:
         self.device = pick_device(config.device)
         self.precision = pick_precision(config.precision, self.device)
         self.layout = torch.channels_last if config.channels_last else torch.contiguous_format
-        self.model = model.to(self.device, memory_format=self.layout)
+        with memory.enough(f"The network does not fit into the memory of {self.device}."):
+            self.model = model.to(self.device, memory_format=self.layout)
         if config.sync_batch_norm and processes.count() > 1:
             self.model = processes.with_common_norms(self.model, self.device)
         self.optimizer = _optimizer(self.model, config, param_groups)

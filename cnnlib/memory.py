@@ -33,24 +33,33 @@ def give_back() -> None:
 
 
 @contextmanager
-def enough_for(pictures: int, advice: str = "") -> Iterator[None]:
-    """Work on a batch of so many pictures, in all processes together.
+def enough(otherwise: str) -> Iterator[None]:
+    """Do what takes much memory.
 
     Raises
     ------
     MemoryError
-        If the memory is too small for it: torch's own error has no name for that, and names no
-        batch size. `advice` follows the batch size to try.
+        If there is too little of it: torch's own error has no name for that on every device, and
+        does not say what to do. `otherwise` does.
     """
     try:
         yield
-    except RuntimeError as error:
-        if not any(sign in str(error).lower() for sign in _SIGNS):
+    except (MemoryError, RuntimeError) as error:
+        signs = any(sign in str(error).lower() for sign in _SIGNS)
+        if not (signs or isinstance(error, MemoryError)):
             raise
-        raise MemoryError(
-            f"A batch of {pictures} pictures does not fit into the memory of this device. "
-            f"Try a batch size of {max(1, pictures // 2)}{advice}."
-        ) from error
+        raise MemoryError(otherwise) from error
+
+
+def enough_for(pictures: int, advice: str = ""):
+    """Work on a batch of so many pictures, in all processes together, see `enough`.
+
+    `advice` follows the batch size to try.
+    """
+    return enough(
+        f"A batch of {pictures} pictures does not fit into the memory of this device. "
+        f"Try a batch size of {max(1, pictures // 2)}{advice}."
+    )
 
 
 def _call(function, *arguments):
