@@ -25,6 +25,7 @@ def on_disk(made, folder):
         {"crop": 2, "flip": True, "cutout": 3, "mean": (0.4, 0.5, 0.6), "std": (0.2, 0.3, 0.4)},
         {"crop": 3, "padding_mode": "reflect", "dtype": torch.float64, "channels_last": False},
         {"drop_last": True, "seed": 5, "flip": "alternating"},
+        {"size": {0: 3, 1: 5}, "crop": 1},
     ],
 )
 def test_the_batches_are_those_of_a_set_in_memory(tmp_path, options):

@@ -131,6 +131,7 @@ class TestTheSameBatches:
             ({"flip": True}, r"batches\.flip was False, is True"),
             ({"cutout": 2}, r"batches\.cutout was 0, is 2"),
             ({"padding_mode": "reflect"}, r"batches\.padding_mode was 'zeros', is 'reflect'"),
+            ({"size": 3}, r"batches\.size was \[\], is \[\[0, 3\]\]"),
             ({"shuffle": False}, r"batches\.shuffle was True, is False"),
             ({"mean": (0.5, 0.3)}, r"batches\.mean was \[0\.5, 0\.4\], is \[0\.5, 0\.3\]"),
             ({"std": (0.2, 0.2)}, r"batches\.std was \[0\.2, 0\.3\], is \[0\.2, 0\.2\]"),
