@@ -24,8 +24,8 @@ from cnnlib.training import TrainConfig
 
 from .comparison import Comparison, Variant, tested
 
-#: Crops moved by up to four pixels; every picture is mirrored in every other epoch.
-ALTERNATING = {"crop": 4, "padding_mode": "reflect", "flip": "alternating"}
+#: Crops moved by up to two pixels; every picture is mirrored in every other epoch.
+ALTERNATING = {"crop": 2, "padding_mode": "reflect", "flip": "alternating"}
 SIDES = 24, 28, 32  # of the pictures, for a third of the epochs each
 CONFIG = TrainConfig(
     epochs=11,

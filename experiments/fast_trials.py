@@ -25,7 +25,7 @@ TRIALS = {
     "twice the batch": {"batch_size": 2 * BATCH_SIZE},
     "twice the weight decay": {"weight_decay": 2 * RECIPE.weight_decay},
     "half the label smoothing": {"label_smoothing": RECIPE.label_smoothing / 2},
-    "crops moved by up to two": {"augmentation": GROWING | {"crop": 2}},
+    "crops moved by up to four": {"augmentation": GROWING | {"crop": 4}},
     "pictures of one size": {"augmentation": ALTERNATING},
 }
 
