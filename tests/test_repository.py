@@ -341,8 +341,9 @@ MAY_IMPORT = {
     "files": set(),
     "seeds": set(),
     "records": {"files"},
-    "data": {"files", "seeds"},
-    "training": {"files", "seeds"},
+    "memory": set(),
+    "data": {"files", "memory", "seeds"},
+    "training": {"files", "memory", "seeds"},
     "transfer": {"models", "prediction"},
     "prediction": {"data", "models", "training"},
     "scratch": {"arithmetic"},
@@ -355,7 +356,7 @@ MAY_IMPORT = {
     "exercises": {"arithmetic", "scratch"},
 }
 NEVER_TORCH = {
-    *("__init__", "arithmetic", "exercises", "files", "palette"),
+    *("__init__", "arithmetic", "exercises", "files", "memory", "palette"),
     *("profiles", "scratch", "seeds", "widgets"),
 }
 
