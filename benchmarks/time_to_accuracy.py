@@ -36,6 +36,7 @@ from benchmarks.training_throughput import (
     textbook_epoch,
 )
 from cnnlib import data
+from cnnlib.data.batches import side_in
 from cnnlib.models import create_model
 from cnnlib.training import evaluate, pick_device
 from experiments import cifar10_fast
@@ -101,10 +102,7 @@ def flops(recipe: str, epochs: int) -> float:
     network, budget = RECIPES[recipe]
     grown = cifar10_fast.growing(budget) if recipe == "fast" else {0: 32}
     model = create_model(network)
-    sides = (
-        max(side for first, side in grown.items() if first <= epoch)
-        for epoch in range(1, epochs + 1)
-    )
+    sides = (side_in(epoch, grown) for epoch in range(1, epochs + 1))
     return sum(flops_per_image(model, side) for side in sides)
 
 

@@ -92,6 +92,14 @@ def test_pictures_grow_with_the_epochs():
     assert batches.facts()["size"] == [(0, 3), (2, 4), (5, 6)]
 
 
+def test_an_epoch_that_has_begun_keeps_its_size():
+    batches = DeviceBatches(make_set(10, size=6), 5, size={0: 3, 1: 6})
+    begun = iter(batches)
+    next(begun)
+    batches.set_epoch(1)
+    assert next(begun)[0].shape[-1] == 3
+
+
 def test_pictures_of_their_own_size_need_no_size():
     made = make_set(10, size=6)
     ((plain, _),) = DeviceBatches(made, 10, flip=True)
@@ -213,13 +221,8 @@ def test_an_empty_set_makes_no_batches():
 
 
 def test_too_many_pixels_are_named_and_so_is_the_way_out(tmp_path):
-    shape = (
-        10**6,
-        3,
-        400,
-        400,
-    )  # padded 3 * 404 * 404 bytes each; on the disk a file with nothing in it
-    pixels = np.memmap(tmp_path / "huge", np.uint8, "w+", shape=shape)
+    # A file with nothing in it; padded, each picture would take 3 * 404 * 404 bytes.
+    pixels = np.memmap(tmp_path / "huge", np.uint8, "w+", shape=(10**6, 3, 400, 400))
     huge = ImageSet(pixels, np.zeros(10**6, np.int64), ("a",), "huge")
     with pytest.raises(MemoryError, match=r"1,000,000 pictures, padded by 2, take 466,965 MiB"):
         DeviceBatches(huge, 8, crop=2)

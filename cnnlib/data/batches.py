@@ -167,7 +167,7 @@ class DeviceBatches:
             "shuffle": self.shuffle,
             "crop": self.crop,
             "padding_mode": self._padding_mode,
-            "size": sorted(self.size.items()),
+            "size": list(self.size.items()),
             "flip": self.flip,
             "cutout": self.cutout,
             "mean": list(self.mean),
@@ -176,11 +176,12 @@ class DeviceBatches:
         }
 
     def __iter__(self):
+        shown = self._shown()  # now: `set_epoch` may be called before the last batch
         draws = Draws(*(drawn.to(self.device) for drawn in self._draw()))
         for start in range(0, self.n, self.batch_size):
             stop = min(start + self.batch_size, self.n)
             step = Draws(*(drawn[start:stop] for drawn in draws))
-            yield self._images(step), self._labels[step.order]
+            yield self._images(step, *shown), self._labels[step.order]
 
     def _keep(self, images: np.ndarray) -> None:
         """Keep all pictures on the device."""
@@ -228,14 +229,15 @@ class DeviceBatches:
 
     def _shown(self) -> tuple[int, int]:
         """Return height and width of what is cut out in this epoch."""
-        begun = [side for epoch, side in sorted(self.size.items()) if epoch <= self.epoch]
-        return (begun[-1], begun[-1]) if begun else (self._height, self._width)
+        if not self.size:
+            return self._height, self._width
+        return 2 * (side_in(self.epoch, self.size),)
 
-    def _images(self, step: Draws) -> torch.Tensor:
+    def _images(self, step: Draws, height: int, width: int) -> torch.Tensor:
         """Crop and flip by one gather, normalise, cut out."""
         import torch
 
-        n, (height, width) = len(step.order), self._shown()
+        n = len(step.order)
         padded_height, padded_width = self._height + 2 * self.crop, self._width + 2 * self.crop
         pixels, order = self._source(step.order)
         row = torch.arange(height, device=self.device)
@@ -317,7 +319,12 @@ def _sides(size: int | dict[int, int] | None, data: ImageSet) -> dict[int, int]:
             f"size={size}: choose a side from 1 to {largest} pixels, or a dict of them that begins "
             f"with epoch 0, such as {{0: {max(1, largest // 2)}, 5: {largest}}}"
         )
-    return sides
+    return dict(sorted(sides.items()))
+
+
+def side_in(epoch: int, size: dict[int, int]) -> int:
+    """Return the side that pictures have in an epoch, where `size` says it from some epochs on."""
+    return size[max(first for first in size if first <= epoch)]
 
 
 def _digest(data: ImageSet) -> str:
