@@ -78,14 +78,7 @@ def collect_logits(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Predict all pictures, in ``eval()`` mode, and leave the model's mode as it was.
 
-    Parameters
-    ----------
-    model
-        Maps pictures ``(N, C, H, W)`` to logits ``(N, classes)``. It is moved to the device.
-    batches
-        Yields ``(images, labels)``.
-    device, precision
-        As in :class:`TrainConfig`.
+    Parameters and what is raised are those of :func:`evaluate`.
 
     Returns
     -------
@@ -93,13 +86,6 @@ def collect_logits(
         In fp32, on the CPU.
     labels : torch.Tensor, shape (N,)
         On the CPU.
-
-    Raises
-    ------
-    ValueError
-        If ``batches`` holds no picture.
-    MemoryError
-        If a batch does not fit into the memory, with a batch size to try.
     """
     pairs = list(_predictions(model, batches, device, precision, lambda batch: batch))
     if not pairs:
