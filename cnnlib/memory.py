@@ -45,8 +45,8 @@ def enough(otherwise: str) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        signs = any(sign in str(error).lower() for sign in _SIGNS)
-        if not (signs or isinstance(error, MemoryError)):
+        said = str(error).lower()
+        if isinstance(error, RuntimeError) and not any(sign in said for sign in _SIGNS):
             raise
         raise MemoryError(otherwise) from error
 
