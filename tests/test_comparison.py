@@ -358,9 +358,16 @@ def test_the_last_step_is_the_recipe():
     assert last.batch_size == cifar10_fast.COMPARISON.batch_size
 
 
-def work(steps):
-    """Return the pixels that an epoch of each side shows, as a share of 32x32."""
-    return sum(epochs * (side / 32) ** 2 for side, epochs in steps.items())
+def sides_seen(size, epochs):
+    """Return the side of the pictures in each epoch of a training."""
+    images, _ = data.stand_in(train=4, test=1)
+    batches = data.DeviceBatches(images, 4, size=size)
+    seen = []
+    for epoch in range(1, epochs + 1):
+        batches.set_epoch(epoch)
+        ((pictures, _),) = batches
+        seen.append(pictures.shape[-1])
+    return seen
 
 
 @pytest.mark.parametrize(
@@ -374,18 +381,16 @@ def work(steps):
     ],
 )
 def test_the_pictures_grow_in_three_steps(epochs, steps):
-    images, _ = data.stand_in(train=4, test=1)
-    batches = data.DeviceBatches(images, 4, size=cifar10_fast.growing(epochs))
-    seen = []
-    for epoch in range(1, epochs + 1):
-        batches.set_epoch(epoch)
-        ((pictures, _),) = batches
-        seen.append(pictures.shape[-1])
+    seen = sides_seen(cifar10_fast.growing(epochs), epochs)
     assert {side: seen.count(side) for side in seen} == steps
+    assert seen == sorted(seen)
 
 
 def test_the_step_with_an_epoch_more_is_no_more_work():
-    assert work({24: 2, 28: 1, 32: 1}) < fast_steps.FIRST.epochs
+    last = fast_steps.COMPARISON.variants["pictures that grow"]
+    seen = sides_seen(last.augmentation["size"], last.changes["epochs"])
+    assert len(seen) == fast_steps.FIRST.epochs + 1
+    assert sum((side / 32) ** 2 for side in seen) < fast_steps.FIRST.epochs  # in epochs of 32x32
 
 
 def test_the_first_step_begins_with_torchs_own_kernels():
