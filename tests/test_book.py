@@ -331,14 +331,13 @@ def living(page):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", sorted(WIDTHS, reverse=True))
+@pytest.mark.parametrize("width", WIDTHS)
 def test_page_looks_right(opened, width):
     """Look at a page once for everything: to open it takes longer than all that one looks for."""
     page = opened
     page.set_viewport_size({"width": width, "height": 900})
-    if width == min(WIDTHS):  # a phone's page is narrow from the first
-        page.reload()
-        wait_for_all(page)
+    page.reload()  # a phone's page is narrow from the first
+    wait_for_all(page)
     widget_page.settle(page)
     if page.name in WITH_WIDGET:
         living(page).first.wait_for()
