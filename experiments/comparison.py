@@ -55,6 +55,8 @@ class Variant:
         Pictures a step, where they differ from the comparison's.
     prepare
         ``prepare(model, images)`` readies the network for pictures such as these, before it learns.
+    measure
+        Measures in place of the comparison's `measure`.
     """
 
     build: Callable[[int], nn.Module]
@@ -62,6 +64,7 @@ class Variant:
     changes: dict = field(default_factory=dict)
     batch_size: int | None = None
     prepare: Callable[[nn.Module, torch.Tensor], None] | None = None
+    measure: Callable | None = None
 
     def settings(self) -> dict:
         """Return what a record says of it."""
@@ -168,7 +171,8 @@ class Comparison:
         model, epochs = self.trained(variant, self.own_config(variant, seed), parts, checkpoint)
         loader = self.loader(parts)
         results = tested(model, loader, parts)
-        more = self.measure(model, loader, parts) if self.measure else {}
+        measure = self.variants[variant].measure or self.measure
+        more = measure(model, loader, parts) if measure else {}
         return {
             "variant": variant,
             "seed": seed,

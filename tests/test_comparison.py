@@ -88,6 +88,19 @@ def test_the_record_says_what_was_done(tmp_path, monkeypatch):
     assert lrs["as it is"] > 5 * lrs["slow, flipped"]
 
 
+def test_a_variant_may_measure_something_of_its_own(tmp_path, monkeypatch):
+    own = Variant(linear, measure=lambda *_: {"own": True})
+    variants = {"as it is": Variant(linear), "measured": own}
+    record = full(replace(TINY, variants=variants), tmp_path, monkeypatch)
+    assert [set(run) & {"seen", "own"} for run in record.runs] == [{"seen"}, {"own"}]
+
+
+def test_only_the_last_step_looks_six_times():
+    measured = [each.measure for each in fast_steps.COMPARISON.variants.values()]
+    assert measured == [None] * (len(fast_steps.STEPS) - 1) + [cifar10_fast.in_views]
+    assert fast_steps.COMPARISON.measure is None
+
+
 def test_a_short_run_says_so_and_is_short(tmp_path):
     record = TINY.run("short", range(1))
     assert records.load("tiny", tmp_path / "runs") == record
