@@ -36,7 +36,6 @@ from benchmarks.training_throughput import (
     textbook_epoch,
 )
 from cnnlib import data
-from cnnlib.data.batches import side_in
 from cnnlib.models import create_model
 from cnnlib.training import evaluate, pick_device
 from experiments import cifar10_fast
@@ -90,8 +89,8 @@ def progress(recipe: str, parts: dict, seed: int) -> Progress:
     if recipe == "textbook":
         return textbook(parts, epochs, seed)
     default = Comparison("default", {"resnet20": Variant(resnet20, FULL.augmentation)}, FULL.config)
-    fast = replace(cifar10_fast.COMPARISON, variants={"fastnet": cifar10_fast.recipe(epochs)})
-    return of_the_book(default if recipe == "default" else fast, parts, epochs, seed)
+    comparison = default if recipe == "default" else cifar10_fast.COMPARISON
+    return of_the_book(comparison, parts, epochs, seed)
 
 
 def flops(recipe: str, epochs: int) -> float:
@@ -99,11 +98,8 @@ def flops(recipe: str, epochs: int) -> float:
 
     Those of the network, forward and backward; what the optimiser adds is not among them.
     """
-    network, budget = RECIPES[recipe]
-    grown = cifar10_fast.growing(budget) if recipe == "fast" else {0: 32}
-    model = create_model(network)
-    sides = (side_in(epoch, grown) for epoch in range(1, epochs + 1))
-    return sum(flops_per_image(model, side) for side in sides)
+    network, _ = RECIPES[recipe]
+    return epochs * flops_per_image(create_model(network))
 
 
 def until_the_target(recipe: str, parts: dict, seed: int) -> dict:

@@ -193,9 +193,9 @@ def matrix_rate(device, dtype=torch.bfloat16, n=2048, repeats=8) -> float:
     return 2 * n**3 / min(seconds)
 
 
-def flops_per_image(model: nn.Module, side: int = 32) -> float:
+def flops_per_image(model: nn.Module) -> float:
     """Count the FLOPs of a training step a picture, forward and backward, by torch's counter."""
-    x = torch.randn(2, 3, side, side)
+    x = torch.randn(2, 3, 32, 32)
     with FlopCounterMode(display=False) as counter:
         model(x).sum().backward()
     return counter.get_total_flops() / 2

@@ -362,9 +362,9 @@ def test_each_step_of_the_ladder_adds_what_it_is_called():
 
 
 def test_the_last_step_is_the_recipe():
-    last = fast_steps.COMPARISON.variants["pictures that grow"]
-    config = fast_steps.COMPARISON.own_config("pictures that grow", seed=0)
-    recipe = cifar10_fast.recipe(config.epochs)
+    *_, (name, last) = fast_steps.COMPARISON.variants.items()
+    config = fast_steps.COMPARISON.own_config(name, seed=0)
+    (recipe,) = cifar10_fast.COMPARISON.variants.values()
     assert (last.augmentation, last.prepare) == (recipe.augmentation, recipe.prepare)
     expected = replace(cifar10_fast.CONFIG, epochs=config.epochs)
     assert config == expected
@@ -383,27 +383,12 @@ def sides_seen(size, epochs):
     return seen
 
 
-@pytest.mark.parametrize(
-    ("epochs", "steps"),
-    [
-        (1, {24: 1}),
-        (2, {24: 1, 28: 1}),
-        (3, {24: 1, 28: 1, 32: 1}),
-        (4, {24: 2, 28: 1, 32: 1}),
-        (11, {24: 4, 28: 4, 32: 3}),
-    ],
-)
-def test_the_pictures_grow_in_three_steps(epochs, steps):
-    seen = sides_seen(cifar10_fast.growing(epochs), epochs)
-    assert {side: seen.count(side) for side in seen} == steps
-    assert seen == sorted(seen)
-
-
-def test_the_step_with_an_epoch_more_is_no_more_work():
-    last = fast_steps.COMPARISON.variants["pictures that grow"]
-    seen = sides_seen(last.augmentation["size"], last.changes["epochs"])
-    assert len(seen) == fast_steps.FIRST.epochs + 1
-    assert sum((side / 32) ** 2 for side in seen) < fast_steps.FIRST.epochs  # in epochs of 32x32
+def test_pictures_that_grow_are_tried_at_no_more_work():
+    trial = fast_trials.COMPARISON.variants["pictures that grow"]
+    seen = sides_seen(trial.augmentation["size"], trial.changes["epochs"])
+    assert seen == [24, 24, 28, 32]
+    work = sum((side / 32) ** 2 for side in seen)  # in epochs of 32x32
+    assert fast_trials.RECIPE.epochs - 0.2 < work <= fast_trials.RECIPE.epochs
 
 
 def test_the_first_step_begins_with_torchs_own_kernels():
