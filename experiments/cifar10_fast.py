@@ -1,4 +1,4 @@
-"""A recipe for a short training on CIFAR-10: `fastnet`, whitened, by Muon.
+"""A recipe for a short training on CIFAR-10: `fastnet`, whitened, trained by Muon.
 
 Choices are made on the validation pictures; `fast_trials` shows what others would give. Then the
 network learns from all training pictures, those included. The test pictures are looked at once, at

@@ -2,8 +2,8 @@
 
 `fastnet` begins as one would begin without having read anything: batches of 128, the rate divided
 at half and three quarters, kernels drawn at random. Then one change after another is added, and
-stays. The last step is the recipe of `cifar10_fast`, for three epochs of 20,000 pictures: nine
-networks, each with three seeds, are many.
+stays. The last step is the recipe of `cifar10_fast`, for fewer epochs of fewer pictures: there are
+many networks to train.
 """
 
 from __future__ import annotations

@@ -128,6 +128,8 @@ def test_a_recipe_ends_when_it_is_there(monkeypatch, few):
     monkeypatch.setattr(time_to_accuracy, "progress", lambda *_: arriving)
     found = time_to_accuracy.until_the_target("default", few, seed=0)
     assert (found["reached"], found["epochs"], found["seconds"]) == (True, 2, 2.0)
+    step = training_throughput.flops_per_image(create_model("resnet20"))
+    assert found["flops"] == 2 * 256 * step
     assert list(islice(arriving, 1)) == [(3.0, 0.9)]  # not asked for
 
 

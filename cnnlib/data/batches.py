@@ -231,7 +231,8 @@ class DeviceBatches:
         """Return height and width of what is cut out in this epoch."""
         if not self.size:
             return self._height, self._width
-        return 2 * (side_in(self.epoch, self.size),)
+        side = self.size[max(first for first in self.size if first <= self.epoch)]
+        return side, side
 
     def _images(self, step: Draws, height: int, width: int) -> torch.Tensor:
         """Crop and flip by one gather, normalise, cut out."""
@@ -320,11 +321,6 @@ def _sides(size: int | dict[int, int] | None, data: ImageSet) -> dict[int, int]:
             f"with epoch 0, such as {{0: {max(1, largest // 2)}, 5: {largest}}}"
         )
     return dict(sorted(sides.items()))
-
-
-def side_in(epoch: int, size: dict[int, int]) -> int:
-    """Return the side that pictures have in an epoch, where `size` says it from some epochs on."""
-    return size[max(first for first in size if first <= epoch)]
 
 
 def _digest(data: ImageSet) -> str:
