@@ -45,7 +45,8 @@ WATCH = """
     for (const view of document.querySelectorAll('script[type$="widget-view+json"]')) {
       if (!seen.views.has(view)) seen.views.set(view, { read: performance.now() });
       const times = seen.views.get(view);
-      if (times.coming || !view.nextElementSibling?.querySelector(".cnn-widget")) continue;
+      const widget = ":scope > .live-widget .cnn-widget"; // and not the still picture beside it
+      if (times.coming || !view.parentElement.querySelector(widget)) continue;
       times.coming = true;
       seen.arrived ??= performance.now();
       requestAnimationFrame(() => setTimeout(() => { times.drawn = performance.now(); }));
