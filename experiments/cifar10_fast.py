@@ -34,7 +34,7 @@ CONFIG = TrainConfig(
     warmup=0.2,
     weight_decay=0.02,
     label_smoothing=0.2,
-    ema=0.98,
+    ema=0.95,
 )
 BATCH_SIZE = 256
 

@@ -27,6 +27,7 @@ TRIALS = {
     "twice the batch": {"batch_size": 2 * BATCH_SIZE},
     "twice the weight decay": {"weight_decay": 2 * RECIPE.weight_decay},
     "half the label smoothing": {"label_smoothing": RECIPE.label_smoothing / 2},
+    "a longer moving average": {"ema": 0.98},
     "crops moved by up to four": {"augmentation": ALTERNATING | {"crop": 4}},
     # An epoch more, which is no more work.
     "pictures that grow": {"epochs": 4, "augmentation": ALTERNATING | {"size": GROWING}},
