@@ -39,6 +39,7 @@ from cnnlib import data
 from cnnlib.models import create_model
 from cnnlib.training import evaluate, pick_device
 from experiments import cifar10_fast
+from experiments.common import matrix_rate
 from experiments.comparison import Comparison, Variant
 from experiments.resnet20_cifar10 import FULL
 
@@ -143,6 +144,7 @@ def main() -> None:
         "what": f"training until {TARGET:.0%} of the validation pictures are named",
         "target": TARGET,
         "data": parts["train"].name,
+        "bf16_matrix_rate": matrix_rate(pick_device()),
         "recipes": runs,
     }
     save(RESULT, result | computed_on(pick_device()) | conditions())

@@ -34,6 +34,7 @@ from benchmarks.recording import RESULTS, computed_on, conditions, save
 from cnnlib import data
 from cnnlib.models import create_model
 from cnnlib.training import TrainConfig, pick_device, train
+from experiments.common import matrix_rate
 
 RESULT = RESULTS / "training_throughput.json"
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
@@ -180,17 +181,6 @@ def serve(connection, epochs: Callable[..., Iterator[float]], arguments: tuple) 
     while connection.recv() == "epoch":
         connection.send(next(seconds))
     connection.send(peak_memory(pick_device()))
-
-
-def matrix_rate(device, dtype=torch.bfloat16, n=2048, repeats=8) -> float:
-    """Return the best measured rate of an n x n matrix product, in FLOP/s."""
-    a, b = (torch.randn(n, n, device=device).to(dtype) for _ in range(2))
-    seconds = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        float((a @ b)[0, 0])  # reading a number waits for the device
-        seconds.append(time.perf_counter() - started)
-    return 2 * n**3 / min(seconds)
 
 
 def flops_per_image(model: nn.Module) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -243,3 +244,19 @@ def probe(model: torch.nn.Module) -> list[float]:
     """Return the logits, in fp32, of one smooth picture that any machine can compute again."""
     x = torch.linspace(-2, 2, 3 * 32 * 32).view(1, 3, 32, 32)
     return model.cpu().eval()(torch.sin(9 * x)).flatten().tolist()
+
+
+def matrix_rate(
+    device: torch.device, dtype: torch.dtype = torch.bfloat16, n: int = 2048, repeats: int = 8
+) -> float:
+    """Return the best measured rate of an n x n matrix product, in FLOP/s.
+
+    It is about the most that a machine can do: seconds measured on one say little without it.
+    """
+    a, b = (torch.randn(n, n, device=device).to(dtype) for _ in range(2))
+    seconds = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        float((a @ b)[0, 0])  # reading a number waits for the device
+        seconds.append(time.perf_counter() - started)
+    return 2 * n**3 / min(seconds)

@@ -19,6 +19,7 @@ from cnnlib.training import NonFiniteLossError, TrainConfig, load_checkpoint, tr
 from experiments import (
     alexnet_tricks,
     cifar10_fast,
+    common,
     compared,
     comparison,
     fast_steps,
@@ -403,7 +404,15 @@ def test_the_recipe_is_tested_in_views(tmp_path, monkeypatch):
     record = full(replace(cifar10_fast.COMPARISON, config=quick), tmp_path, monkeypatch)
     (run,) = record.runs
     assert run["views"]["test"]["n"] == run["test"]["test"]["n"] == 50
+    assert run["bf16_matrix_rate"] > 0
     assert record.config["variants"]["fastnet"]["prepared_by"] == "whiten"
+
+
+def test_the_rate_is_that_of_the_fastest_product(monkeypatch):
+    clock = iter([0.0, 3.0, 10.0, 12.0])  # seconds: one product of three, one of two
+    monkeypatch.setattr(common.time, "perf_counter", lambda: next(clock))
+    rate = common.matrix_rate(torch.device("cpu"), torch.float32, n=64, repeats=2)
+    assert rate == 2 * 64**3 / 2  # a multiply-accumulate is two
 
 
 def test_trials_change_one_thing_and_never_see_a_test_picture(tmp_path, monkeypatch):
