@@ -222,7 +222,10 @@ class TestShippedWeights:
 def built(name, facts):
     """Build a recorded network: a variant of its experiment, or one of the registry."""
     if "variant" in facts:
-        return import_module(f"experiments.{name}").build(facts["variant"], facts["num_classes"])
+        experiment = import_module(f"experiments.{name}")
+        if not hasattr(experiment, "COMPARISON"):  # alexnet_tricks chooses its rates first
+            return experiment.build(facts["variant"], facts["num_classes"])
+        return experiment.COMPARISON.variants[facts["variant"]].build(facts["num_classes"])
     return create_model(facts["name"], facts.get("num_classes", 10))
 
 
