@@ -26,7 +26,7 @@ from .comparison import Comparison, Variant, tested
 #: Crops moved by up to two pixels; every picture is mirrored in every other epoch.
 ALTERNATING = {"crop": 2, "padding_mode": "reflect", "flip": "alternating"}
 CONFIG = TrainConfig(
-    epochs=9,
+    epochs=8,
     optimizer="muon",
     lr=2.0,
     kernel_lr=0.08,
