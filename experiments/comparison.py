@@ -261,7 +261,8 @@ def tested(model: nn.Module, loader: Callable, parts: dict) -> dict[str, dict]:
 
 def remembered(path: Path, facts: dict, git: dict, work: Callable) -> dict:
     """Return what `work` returned before, from the same commit and facts, or do it now."""
-    facts = facts | {"commit": git["commit"]}
+    # As JSON gives them back: the keys of a dictionary become text.
+    facts = json.loads(json.dumps(facts | {"commit": git["commit"]}))
     found = json.loads(path.read_text()) if path.exists() else {}
     if found.get("facts") == facts and not git["dirty"]:
         print(f"from {path}", flush=True)
