@@ -460,8 +460,9 @@ def _wrong_runs(state):
         where = f"- seed {run.get('seed')}:"
         numbers = [epoch.get("epoch") for epoch in run.get("epochs", [])]
         right = list(range(1, len(numbers) + 1))  # a forged count would make a list without end
-        if numbers != right or len(numbers) != state["config"]["epochs"]:
-            yield f"{where} the epochs are not 1 to {state['config']['epochs']}"
+        last = _epochs_of(run, state["config"])
+        if numbers != right or len(numbers) != last:
+            yield f"{where} the epochs are not 1 to {last}"
         if not run.get("test"):
             yield f"{where} there is no test result"
         for name, test in run.get("test", {}).items():
@@ -471,6 +472,12 @@ def _wrong_runs(state):
             right = measured(test["n"], test["correct"], test["loss"])
             if any(not _close(test.get(key), right[key]) for key in right):
                 yield f"{where} {name}: accuracy or interval do not follow from n and correct"
+
+
+def _epochs_of(run, config):
+    variants = config.get("variants")
+    own = variants.get(str(run.get("variant"))) if isinstance(variants, dict) else None
+    return own.get("epochs", config["epochs"]) if isinstance(own, dict) else config["epochs"]
 
 
 def _close(a, b):

@@ -107,6 +107,19 @@ def test_what_is_wrong_is_named(spoil, complaint):
         records.validate(state)
 
 
+def test_a_variant_may_have_its_own_number_of_epochs():
+    state = example()
+    state["runs"][0]["variant"] = "longer"
+    state["config"] |= {"epochs": 1, "variants": {"longer": {"epochs": 2}}}
+    records.validate(state)
+    state["config"]["variants"]["longer"]["epochs"] = 3
+    with pytest.raises(ValueError, match="epochs are not 1 to 3"):
+        records.validate(state)
+    state["config"]["variants"] = ["longer"]  # forged: no variant has settings
+    with pytest.raises(ValueError, match="epochs are not 1 to 1"):
+        records.validate(state)
+
+
 def test_a_record_is_written_whole_or_not_at_all(tmp_path):
     records.save(records.Record(**example()), tmp_path)
     before = (tmp_path / "example.json").read_bytes()
