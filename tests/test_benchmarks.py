@@ -133,6 +133,20 @@ def test_a_recipe_ends_when_it_is_there(monkeypatch, few):
     assert list(islice(arriving, 1)) == [(3.0, 0.9)]  # not asked for
 
 
+def test_the_summary_compares_with_the_first_recipe():
+    def run(reached, epochs, seconds, flops):
+        return {"reached": reached, "epochs": epochs, "seconds": seconds, "flops": flops}
+
+    runs = {
+        "textbook": [run(True, 10, 90.0, 2e12), run(True, 12, 110.0, 4e12)],
+        "fast": [run(True, 3, 20.0, 9e12), run(False, 3, 30.0, 9e12)],
+    }
+    assert list(time_to_accuracy.summary(runs)) == [
+        "textbook  reached after 11.0 epochs, 100 s, 3 TFLOP: 1.00 times as fast",
+        "fast      NOT REACHED after 3.0 epochs, 25 s, 9 TFLOP: 4.00 times as fast",
+    ]
+
+
 def test_settings_that_change_the_speed_are_named(monkeypatch):
     monkeypatch.setenv("MALLOC_TOP_PAD_", "1")
     assert conditions()["settings"]["MALLOC_TOP_PAD_"] == "1"
