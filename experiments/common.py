@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -247,16 +248,18 @@ def probe(model: torch.nn.Module) -> list[float]:
 
 
 def matrix_rate(
-    device: torch.device, dtype: torch.dtype = torch.bfloat16, n: int = 2048, repeats: int = 8
+    device: torch.device, dtype: torch.dtype = torch.bfloat16, n: int = 2048, seconds: float = 3.0
 ) -> float:
     """Return the best measured rate of an n x n matrix product, in FLOP/s.
 
     It is about the most that a machine can do: seconds measured on one say little without it.
+    Products are made for so many seconds, since a machine that others share has slow moments.
     """
     a, b = (torch.randn(n, n, device=device).to(dtype) for _ in range(2))
-    seconds = []
-    for _ in range(repeats):
+    fastest, spent = math.inf, 0.0
+    while spent < seconds:
         started = time.perf_counter()
         float((a @ b)[0, 0])  # reading a number waits for the device
-        seconds.append(time.perf_counter() - started)
-    return 2 * n**3 / min(seconds)
+        took = time.perf_counter() - started
+        fastest, spent = min(fastest, took), spent + took
+    return 2 * n**3 / fastest

@@ -413,7 +413,7 @@ def test_the_recipe_is_tested_in_views(tmp_path, monkeypatch):
 def test_the_rate_is_that_of_the_fastest_product(monkeypatch):
     clock = iter([0.0, 3.0, 10.0, 12.0])  # seconds: one product of three, one of two
     monkeypatch.setattr(common.time, "perf_counter", lambda: next(clock))
-    rate = common.matrix_rate(torch.device("cpu"), torch.float32, n=64, repeats=2)
+    rate = common.matrix_rate(torch.device("cpu"), torch.float32, n=64, seconds=4)
     assert rate == 2 * 64**3 / 2  # a multiply-accumulate is two
 
 
