@@ -40,7 +40,8 @@ RESULT = RESULTS / "training_steps.json"
 #: step -> what it changes in `loop`; the first one is the textbook's own loop
 STEPS = {
     "the textbook's loop": None,
-    "bytes on the device, augmented by the batch": {},
+    "bytes on the device": {"alone": True},
+    "augmented by the batch": {"alone": False},
     "the loss read once an epoch": {"read": False},
     "channels last": {"channels_last": True},
     "half the bits": {"precision": "auto"},
@@ -60,22 +61,50 @@ def epochs_of(step: str, n: int) -> Iterator[float]:
     return loop(images, **{key: value for change in changes for key, value in change.items()})
 
 
+class OneByOne:
+    """Batches of pictures that lie as bytes on the device; each is moved and mirrored alone."""
+
+    def __init__(self, images: data.ImageSet, batch_size: int, device: torch.device) -> None:
+        self.padded = F.pad(torch.from_numpy(images.images).to(device), (4, 4, 4, 4))
+        self.labels = torch.from_numpy(images.labels).to(device)
+        self.mean, self.std = (torch.tensor(t, device=device).view(3, 1, 1) for t in (MEAN, STD))
+        self.batch_size = batch_size
+        self.n = len(images) // batch_size * batch_size
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        for numbers in torch.randperm(len(self.labels))[: self.n].split(self.batch_size):
+            images = torch.stack([self.moved(number) for number in numbers.tolist()])
+            labels = self.labels[numbers.to(self.labels.device)]
+            yield (images / 255 - self.mean) / self.std, labels
+
+    def moved(self, number: int) -> torch.Tensor:
+        """Return one picture, cropped at random and mirrored half of the time."""
+        (top, left), mirrored = torch.randint(9, (2,)).tolist(), torch.rand(()) < 0.5
+        image = self.padded[number, :, top : top + 32, left : left + 32]
+        return image.flip(-1) if mirrored else image
+
+
 def loop(
     images: data.ImageSet,
     batch_size: int = BATCH_SIZE,
+    alone: bool = False,
     read: bool = True,
     channels_last: bool = False,
     precision: str = "fp32",
     keep: bool = False,
     compiled: bool = False,
 ) -> Iterator[float]:
-    """Train on batches that are made on the device."""
+    """Train on pictures that lie on the device."""
     device = pick_device()
     precision = pick_precision(precision, device)
     layout = torch.channels_last if channels_last else torch.contiguous_format
+    batch_size = min(batch_size, len(images))
     options = {"crop": 4, "flip": True, "mean": MEAN, "std": STD, "drop_last": True}
     options |= {"device": device, "channels_last": channels_last}
-    batches = data.DeviceBatches(images, min(batch_size, len(images)), **options)
+    if alone:
+        batches = OneByOne(images, batch_size, device)
+    else:
+        batches = data.DeviceBatches(images, batch_size, **options)
     model = network("resnet20").to(device, memory_format=layout).train()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
     scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")

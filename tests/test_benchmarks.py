@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from itertools import islice, pairwise, takewhile
 
+import numpy as np
 import pytest
 import torch
 
@@ -94,6 +95,23 @@ def test_every_step_before_compiling_trains(monkeypatch, few):
     monkeypatch.setattr(training_steps, "pictures", lambda *_: few["train"].subset(slice(128)))
     for step in takewhile(lambda step: step != "compiled", training_steps.STEPS):
         assert next(training_steps.epochs_of(step, 128)) > 0
+
+
+def test_pictures_moved_alone_are_crops_of_padded_ones(few):
+    images = few["train"].subset(slice(8))
+    batches = training_steps.OneByOne(images, 8, torch.device("cpu"))
+    ((served, labels),) = list(batches)
+    mean, std = (torch.tensor(t).view(3, 1, 1) for t in (training_steps.MEAN, training_steps.STD))
+    served = ((served * std + mean) * 255).round().byte().numpy()
+    padded = np.pad(images.images, ((0, 0), (0, 0), (4, 4), (4, 4)))
+    for image, label in zip(served, labels, strict=True):
+        crops = (
+            crop[..., ::turn]
+            for whole in padded[images.labels == label.item()]
+            for crop in (whole[:, i : i + 32, j : j + 32] for i in range(9) for j in range(9))
+            for turn in (1, -1)
+        )
+        assert any(np.array_equal(image, crop) for crop in crops)
 
 
 def test_flops_are_those_of_the_layers_by_hand():
