@@ -59,7 +59,10 @@ def test_ratios_follow_from_the_speeds():
         speed = {side: each["images_per_second"] for side, each in found["sides"].items()}
         textbook = max(speed[side] for side in training_throughput.TEXTBOOK)
         for side, each in found["sides"].items():
-            assert each["ratio"] == pytest.approx(speed[side] / textbook, rel=2e-3)
+            ratio = speed[side] / textbook
+            # The record rounds the speeds to a tenth, and the ratio to a thousandth.
+            rounding = ratio * (0.05 / speed[side] + 0.05 / textbook) + 0.0005
+            assert each["ratio"] == pytest.approx(ratio, abs=1.01 * rounding)
     steps = recorded("training_steps")["steps"]
     assert [each["step"] for each in steps] == list(training_steps.STEPS)
     for before, each in pairwise(steps):
