@@ -59,10 +59,9 @@ def test_ratios_follow_from_the_speeds():
         speed = {side: each["images_per_second"] for side, each in found["sides"].items()}
         textbook = max(speed[side] for side in training_throughput.TEXTBOOK)
         for side, each in found["sides"].items():
-            ratio = speed[side] / textbook
-            # The record rounds the speeds to a tenth, and the ratio to a thousandth.
-            rounding = ratio * (0.05 / speed[side] + 0.05 / textbook) + 0.0005
-            assert each["ratio"] == pytest.approx(ratio, abs=1.01 * rounding)
+            assert each["ratio"] == pytest.approx(speed[side] / textbook, rel=2e-3)
+            least, most = each["ratio_of_turns"]
+            assert least <= each["ratio"] <= most
     steps = recorded("training_steps")["steps"]
     assert [each["step"] for each in steps] == list(training_steps.STEPS)
     for before, each in pairwise(steps):
