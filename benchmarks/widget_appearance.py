@@ -26,8 +26,8 @@ SLOWER = 4
 WIDTHS, LOADS = (360, 1440), 5
 
 # Note what moved in the article once widgets began to arrive, and when each view's place was read
-# and its first frame drawn. (The theme's header fills as the page is read, and a font that arrives
-# moves words in their line: neither is a widget's doing, and no block of the article moves by it.)
+# and its first frame drawn. (The theme's header fills as the page is read, which is not a widget's
+# doing, and moves nothing in the article.)
 WATCH = """
   globalThis.seen = { shift: 0, moved: [], arrived: undefined, views: new Map() };
   const inArticle = (node) => (node?.closest ? node : node?.parentElement)?.closest("article");
