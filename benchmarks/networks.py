@@ -68,7 +68,7 @@ class Side:
         started = time.perf_counter()
         for _ in range(STEPS):
             work()
-        float(next(self.model.parameters()).sum())
+        float(next(self.model.parameters()).detach().sum())
         return STEPS * BATCH_SIZE / (time.perf_counter() - started)
 
 
