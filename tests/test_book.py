@@ -594,15 +594,6 @@ def test_sliders_joined_by_jslink_move_the_explorer(visit, name):
     no_trouble(page)
 
 
-# Adds up how far the page's parts have moved.
-SHIFTS = """
-  globalThis.shift = 0;
-  new PerformanceObserver((list) => {
-    for (const { value } of list.getEntries()) shift += value;
-  }).observe({ type: "layout-shift", buffered: true });
-"""
-
-
 @pytest.mark.browser
 @pytest.mark.parametrize("name", WITH_WIDGET)
 def test_nothing_jumps_when_a_widget_comes(browser, serve, name):
@@ -611,22 +602,19 @@ def test_nothing_jumps_when_a_widget_comes(browser, serve, name):
 
 
 @pytest.mark.browser
-def test_a_font_that_comes_late_moves_nothing(browser, serve):
-    page = browser.new_page(viewport={"width": 360, "height": 740})
-    page.add_init_script(SHIFTS)
-    held = []
+def test_a_font_that_comes_late_moves_nothing(new_page, serve):
+    page, held = new_page(360), []
+    page.add_init_script(widget_appearance.WATCH)
     page.route("**/*.woff2", lambda route: held.append(route))
     page.goto(f"{serve(HTML)}/book/14_residual_blocks.html", wait_until="domcontentloaded")
-    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
+    page.wait_for_function("seen.arrived")
     page.wait_for_timeout(1000)
-    shown = page.evaluate("shift")
     assert held
     for font in held:
         font.continue_()
-    page.evaluate("document.fonts.ready.then(() => {})")
+    wait_for_all(page)
     page.wait_for_timeout(500)
-    assert page.evaluate("shift") - shown < widget_appearance.LIMIT_SHIFT
-    page.close()
+    assert page.evaluate("seen.shift") < widget_appearance.LIMIT_SHIFT, page.evaluate("seen.moved")
 
 
 # What a widget needs of the page's files: the styles, the page host, its own module and photograph.
