@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -140,6 +141,10 @@ class QuietHandler(SimpleHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+    def copyfile(self, source, outputfile):
+        with suppress(ConnectionError):  # the page was closed while it still loaded
+            super().copyfile(source, outputfile)
 
 
 @pytest.fixture(scope="session")
