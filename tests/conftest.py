@@ -142,9 +142,9 @@ class QuietHandler(SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
-    def copyfile(self, source, outputfile):
+    def handle(self):
         with suppress(ConnectionError):  # the page was closed while it still loaded
-            super().copyfile(source, outputfile)
+            super().handle()
 
 
 @pytest.fixture(scope="session")
