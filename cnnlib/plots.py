@@ -1,7 +1,7 @@
 """The figures of the book: arrays and records in, matplotlib figures out.
 
 Every function returns a ``matplotlib.figure.Figure`` that no other code holds: none is shown or
-kept by pyplot. :func:`picture` puts one on the page. :func:`architecture` alone makes its drawing
+kept by pyplot. :func:`picture` puts one on the page. :func:`network` alone makes its drawing
 without matplotlib, and a notebook shows it as it is.
 """
 
@@ -51,10 +51,10 @@ WORDS = {
 GROUND = ".text_html:has(.cnn-picture) { background: none !important; padding: 0 !important; }"
 #: Of the two forms of a network's drawing, the one that fits is shown.
 NETWORK = (
-    ".cnn-architecture { container-type: inline-size; width: 100%; }"
-    ".cnn-architecture .cnn-narrow { display: none; }"
-    "@container (max-width: 671px) { .cnn-architecture .cnn-wide { display: none; }"
-    " .cnn-architecture .cnn-narrow { display: block; } }"
+    ".cnn-network { container-type: inline-size; width: 100%; }"
+    ".cnn-network .cnn-narrow { display: none; }"
+    "@container (max-width: 671px) { .cnn-network .cnn-wide { display: none; }"
+    " .cnn-network .cnn-narrow { display: block; } }"
 )
 STYLE = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine measures alike
@@ -210,10 +210,10 @@ def _variable(match: re.Match) -> str:
 # --- Networks -------------------------------------------------------------------------------
 
 
-class Architecture:
+class NetworkDrawing:
     """A network drawn to scale, as inline SVG that follows the page's theme and its width.
 
-    Made by :func:`architecture`.
+    Made by :func:`network`.
 
     Attributes
     ----------
@@ -232,11 +232,11 @@ class Architecture:
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
         forms = f'<div class="cnn-wide">{self.svg}</div><div class="cnn-narrow">{self.narrow}</div>'
         label = f' role="img" aria-label="{escape(self.alt)}"'
-        content = f'<div class="cnn-architecture"{label}>{forms}</div>'
+        content = f'<div class="cnn-network"{label}>{forms}</div>'
         return {"text/html": _on_page(content, NETWORK), "text/plain": repr(self)}
 
 
-def architecture(model: Any, input_size: Sequence[int]) -> Architecture:
+def network(model: Any, input_size: Sequence[int]) -> NetworkDrawing:
     """Draw a network, or a part of one, to scale from the real module.
 
     The boxes are the maps that each layer gives, from the top to the bottom: as wide as the square
@@ -256,7 +256,7 @@ def architecture(model: Any, input_size: Sequence[int]) -> Architecture:
 
     Returns
     -------
-    Architecture
+    NetworkDrawing
         A notebook shows it.
 
     Raises
@@ -267,15 +267,15 @@ def architecture(model: Any, input_size: Sequence[int]) -> Architecture:
 
     Examples
     --------
-    >>> architecture(create_model("lenet5"), (1, 32, 32))  # doctest: +SKIP
+    >>> network(create_model("lenet5"), (1, 32, 32))  # doctest: +SKIP
     """
-    from . import architecture as networks  # torch comes with it, which no other figure needs
+    from . import drawing  # torch comes with it, which no other figure needs
 
-    plan = networks.read(model, input_size)
-    return Architecture(
-        alt=networks.describe(plan),
-        svg=networks.draw(plan),
-        narrow=networks.draw(plan, networks.NARROW),
+    plan = drawing.read(model, input_size)
+    return NetworkDrawing(
+        alt=drawing.describe(plan),
+        svg=drawing.draw(plan),
+        narrow=drawing.draw(plan, drawing.NARROW),
     )
 
 

@@ -252,7 +252,7 @@ class TestFiles:
 
     def test_weights_of_another_network(self, tmp_path):
         save_model(tmp_path / "a.safetensors", cnnlib.create_model("resnet32", 2), CARD)
-        with pytest.raises(ValueError, match="another architecture"):
+        with pytest.raises(ValueError, match="another network"):
             load_model(tmp_path / "a.safetensors")
 
     @pytest.mark.parametrize(

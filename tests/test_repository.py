@@ -46,7 +46,7 @@ def tracked_files() -> list[Path]:
 MOST_LINES = 15
 ABSOLUTE_PATH = re.compile(r"""["'](/[A-Za-z]|~/|[A-Za-z]:\\)""")
 # What a cell calls whose output is taken away: a picture, a widget, a box of widgets.
-SHOWS = re.compile(r"\b(picture|architecture)\(|\b[A-Z]\w*(Explorer|Lab|Player|Box)\(")
+SHOWS = re.compile(r"\b(picture|plots\.network)\(|\b[A-Z]\w*(Explorer|Lab|Player|Box)\(")
 UNSEEDED = [
     (re.compile(r"\btorch\.(rand|bernoulli|normal)\w*\("), re.compile(r"manual_seed|generator=")),
     (re.compile(r"\bnp\.random\.(?!default_rng|Generator)"), re.compile(r"np\.random\.seed")),
@@ -350,8 +350,8 @@ MAY_IMPORT = {
     "models": {"arithmetic"},
     "fields": set(),
     "summary": {"arithmetic", "fields"},
-    "architecture": {"palette", "summary"},
-    "plots": {"architecture", "records", "palette"},
+    "drawing": {"palette", "summary"},
+    "plots": {"drawing", "records", "palette"},
     "widgets": {"arithmetic", "scratch", "palette"},
     "exercises": {"arithmetic", "scratch"},
 }

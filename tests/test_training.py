@@ -608,7 +608,7 @@ class TestSurvival:
         with pytest.raises(ValueError, match=r"no checkpoint at .*nowhere\.pt"):
             load_checkpoint(tmp_path / "nowhere.pt")
 
-    def test_a_checkpoint_of_another_architecture_names_the_keys(self, tmp_path):
+    def test_a_checkpoint_of_another_network_names_the_keys(self, tmp_path):
         path = tmp_path / "run.pt"
         fit(linear_model(), in_batches(*pictures()), config=PLAIN, checkpoint=path)
         other = nn.Sequential(nn.Flatten(), nn.Linear(32, 5), nn.BatchNorm1d(5))
@@ -643,7 +643,7 @@ class TestWeights:
         path = tmp_path / "w.safetensors"
         save_weights(path, linear_model(), {})
         other, before = linear_model(classes=5), linear_model(classes=5)
-        with pytest.raises(ValueError, match="another architecture"):
+        with pytest.raises(ValueError, match="another network"):
             load_weights(path, other)
         path.write_bytes(path.read_bytes()[:-7])
         with pytest.raises(ValueError, match="damaged"):

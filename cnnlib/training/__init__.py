@@ -14,14 +14,12 @@ from __future__ import annotations
 
 from .checkpoints import (
     CHECKPOINT_VERSION,
-    architecture,
     fingerprint,
     load_checkpoint,
     load_weights,
     read_facts,
     remove_checkpoint,
     require_fitting,
-    require_same_architecture,
     save_weights,
 )
 from .evaluation import Evaluation, collect_logits, evaluate
@@ -47,7 +45,6 @@ __all__ = [
     "Muon",
     "NonFiniteLossError",
     "TrainConfig",
-    "architecture",
     "collect_logits",
     "evaluate",
     "fingerprint",
@@ -60,7 +57,6 @@ __all__ = [
     "read_facts",
     "remove_checkpoint",
     "require_fitting",
-    "require_same_architecture",
     "save_weights",
     "train",
 ]

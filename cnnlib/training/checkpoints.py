@@ -72,42 +72,15 @@ def _lock(checkpoint):
     return checkpoint.with_name(f".{checkpoint.name}.lock")
 
 
-def architecture(model: nn.Module) -> dict[str, list[int]]:
+def shapes_of(model: nn.Module) -> dict[str, list[int]]:
     """Return the shape of every parameter and buffer by name: what a checkpoint must match."""
     return {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
 
 
 def fingerprint(model: nn.Module) -> str:
-    """Return a hash of :func:`architecture`, equal where weights can be exchanged."""
-    lines = [f"{name} {shape}" for name, shape in sorted(architecture(model).items())]
+    """Return a hash of :func:`shapes_of`, equal where weights can be exchanged."""
+    lines = [f"{name} {shape}" for name, shape in sorted(shapes_of(model).items())]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def require_same_architecture(expected: dict, found: dict, source: str) -> None:
-    """Compare two results of :func:`architecture`.
-
-    Raises
-    ------
-    ValueError
-        If they differ; the message lists the keys that are missing, extra, or of another shape.
-    """
-    missing = sorted(expected.keys() - found.keys())
-    extra = sorted(found.keys() - expected.keys())
-    shapes = [
-        f"{k} is {found[k]} there and {expected[k]} here"
-        for k in expected
-        if k in found and list(found[k]) != list(expected[k])
-    ]
-    parts = [
-        f"{what}: {', '.join(names[:6])}{' …' if len(names) > 6 else ''}"
-        for what, names in (("missing", missing), ("extra", extra), ("other shapes", shapes))
-        if names
-    ]
-    if parts:
-        raise ValueError(
-            f"{source} belongs to another architecture ({'; '.join(parts)}). "
-            "Create the model that it was saved from, with the same number of classes."
-        )
 
 
 def require_fitting(model: nn.Module, state: dict[str, torch.Tensor], source: str) -> None:
@@ -116,10 +89,27 @@ def require_fitting(model: nn.Module, state: dict[str, torch.Tensor], source: st
     Raises
     ------
     ValueError
-        If they are of another architecture, see :func:`require_same_architecture`.
+        If they do not; the message lists the keys that are missing, extra, or of another shape.
     """
+    expected = shapes_of(model)
     found = {name: list(tensor.shape) for name, tensor in state.items()}
-    require_same_architecture(architecture(model), found, source)
+    missing = sorted(expected.keys() - found.keys())
+    extra = sorted(found.keys() - expected.keys())
+    shapes = [
+        f"{k} is {found[k]} there and {expected[k]} here"
+        for k in expected
+        if k in found and found[k] != expected[k]
+    ]
+    parts = [
+        f"{what}: {', '.join(names[:6])}{' …' if len(names) > 6 else ''}"
+        for what, names in (("missing", missing), ("extra", extra), ("other shapes", shapes))
+        if names
+    ]
+    if parts:
+        raise ValueError(
+            f"{source} belongs to another network ({'; '.join(parts)}). "
+            "Create the model that it was saved from, with the same number of classes."
+        )
 
 
 def save_weights(path: str | Path, model: nn.Module, facts: dict[str, str]) -> None:
@@ -128,7 +118,7 @@ def save_weights(path: str | Path, model: nn.Module, facts: dict[str, str]) -> N
     Parameters
     ----------
     facts
-        Strings such as the architecture's name, the class names and the normalisation.
+        Strings such as the network's name, the class names and the normalisation.
     """
     from safetensors.torch import save
 
@@ -143,7 +133,7 @@ def load_weights(path: str | Path, model: nn.Module) -> dict[str, str]:
     Raises
     ------
     ValueError
-        If the file is missing, damaged, or of another architecture; the model is left as it was.
+        If the file is missing, damaged, or of another network; the model is left as it was.
     """
     facts, state = _read(path, _tensors)
     require_fitting(model, state, f"The file {path}")

@@ -106,7 +106,7 @@ def train(
     ValueError
         If there is nothing to train on, all of the model is frozen, or ``param_groups`` are not
         those of the model; if no checkpoint can be read, the checkpoint belongs to another
-        architecture or configuration, or to batches with other ``facts``, or another process is
+        network or configuration, or to batches with other ``facts``, or another process is
         writing it.
     NonFiniteLossError
         If the loss or the weights become infinite or not a number. The last checkpoint stays as

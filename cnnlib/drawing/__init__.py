@@ -1,7 +1,7 @@
 """A network drawn to scale from the real module."""
 
-from .drawing import NARROW, WIDE, draw
 from .reading import Node, Plan, Step, read
+from .tower import NARROW, WIDE, draw
 from .words import describe
 
 __all__ = ["NARROW", "WIDE", "Node", "Plan", "Step", "describe", "draw", "read"]
