@@ -20,7 +20,7 @@ _HOME = {
     "evaluate": "training",
     "load_model": "prediction",
     "predict": "prediction",
-    "glue": "records",
+    "glue": "page",
 }
 
 __all__ = ["__version__", *_HOME]

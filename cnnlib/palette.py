@@ -21,11 +21,44 @@ COLORS = {
     "grid": ("#D1D9E0", "#484F58"),
     "surface": ("#FFFFFF", "#14181E"),
 }
+#: role -> its colour on a light page, in which figures are drawn
+INK = {role: light for role, (light, _) in COLORS.items()}
 
 #: Signed values, kernels above all: one diverging map, centred on zero.
 DIVERGING = "RdBu_r"
 #: Feature maps: one sequential map.
 SEQUENTIAL = "viridis"
+
+#: Points, 12 pixels on the page: the smallest type in a figure.
+SMALL = 9
+#: How matplotlib draws all figures of the book.
+STYLE = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine measures alike
+    "font.size": 10,
+    "text.color": INK["text"],
+    "axes.edgecolor": INK["muted"],
+    "axes.labelcolor": INK["text"],
+    "axes.titlecolor": INK["text"],
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.titlepad": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "grid.color": INK["grid"],
+    "xtick.color": INK["muted"],
+    "ytick.color": INK["muted"],
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "ytick.major.size": 0,
+    "lines.linewidth": 2,
+    "lines.solid_capstyle": "round",
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "cnnlib",  # the same figure, the same bytes
+}
 
 # How each host says "dark": the built page, JupyterLab, Colab, VS Code.
 DARK_SELECTORS = (

@@ -1,22 +1,17 @@
 """The figures of the book: arrays and records in, matplotlib figures out.
 
 Every function returns a ``matplotlib.figure.Figure`` that no other code holds: none is shown or
-kept by pyplot. :func:`picture` puts one on the page. :func:`network` alone makes its drawing
-without matplotlib, and a notebook shows it as it is.
+kept by pyplot. :func:`cnnlib.page.picture` puts one on the page. :func:`network` alone makes
+its drawing without matplotlib, and a notebook shows it as it is.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import io
-import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
-from xml.etree import ElementTree
 
 import matplotlib
 import numpy as np
@@ -25,14 +20,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from .palette import COLORS, DIVERGING, SEQUENTIAL, css_variables
+from .page import on_page
+from .palette import DIVERGING, INK, SEQUENTIAL, SMALL, STYLE
 
 #: Inches, the width of the text. A point of type is 4/3 of a pixel on the page.
 WIDTH = 7.2
 #: Inches, the most of which a phone shows all, with the smallest type at 9 pixels.
 PHONE = 4.5
-SMALL = 9  # points: 12 pixels, the smallest type in a figure
-INK = {role: light for role, (light, _) in COLORS.items()}
 #: Not a palette's colour, so that it stays as it is on a dark page: for marks on photographs.
 NEAR_BLACK = "#101214"
 #: Every word that a figure may say by itself, for an edition in another language.
@@ -48,7 +42,6 @@ WORDS = {
     "predicted": "predicted class",
     "kernels": "columns: output channels; rows: input channels",
 }
-GROUND = ".text_html:has(.cnn-picture) { background: none !important; padding: 0 !important; }"
 #: Of the two forms of a network's drawing, the one that fits is shown.
 NETWORK = (
     ".cnn-network { container-type: inline-size; width: 100%; }"
@@ -56,155 +49,6 @@ NETWORK = (
     "@container (max-width: 671px) { .cnn-network .cnn-wide { display: none; }"
     " .cnn-network .cnn-narrow { display: block; } }"
 )
-STYLE = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine measures alike
-    "font.size": 10,
-    "text.color": INK["text"],
-    "axes.edgecolor": INK["muted"],
-    "axes.labelcolor": INK["text"],
-    "axes.titlecolor": INK["text"],
-    "axes.titlelocation": "left",
-    "axes.titlesize": 10.5,
-    "axes.titleweight": "bold",
-    "axes.titlepad": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "axes.grid.axis": "y",
-    "grid.color": INK["grid"],
-    "xtick.color": INK["muted"],
-    "ytick.color": INK["muted"],
-    "xtick.labelsize": SMALL,
-    "ytick.labelsize": SMALL,
-    "ytick.major.size": 0,
-    "lines.linewidth": 2,
-    "lines.solid_capstyle": "round",
-    "svg.fonttype": "none",  # text stays text
-    "svg.hashsalt": "cnnlib",  # the same figure, the same bytes
-}
-
-
-# --- On the page ----------------------------------------------------------------------------
-
-
-class Picture:
-    """A figure as one inline SVG that follows the page's theme; made by :func:`picture`.
-
-    Attributes
-    ----------
-    alt : str
-        The alternative text.
-    svg : str
-        The SVG element. Each of the palette's colours in it is a CSS variable, ``--cnn-input``
-        and so on, with the light form to fall back on.
-    png : bytes
-        The figure in its light form, at twice the size, for print.
-    """
-
-    def __init__(self, figure: Figure, alt: str):
-        self.alt = " ".join(str(alt or "").split())
-        if not self.alt:
-            raise ValueError("a picture needs alt, a sentence that says what it shows")
-        svg, png = io.StringIO(), io.BytesIO()
-        with matplotlib.rc_context(STYLE):  # ticks are made only when a figure is drawn
-            figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None})
-            figure.savefig(png, dpi=192, facecolor=INK["surface"], metadata={"Software": None})
-        self.svg, self.png = _inline(svg.getvalue(), self.alt), png.getvalue()
-
-    def __repr__(self) -> str:
-        return f"<picture: {self.alt}>"
-
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
-        return {
-            "text/html": _on_page(self.svg),
-            "image/png": base64.b64encode(self.png).decode(),
-            "text/plain": repr(self),
-        }
-
-
-def picture(figure: Figure, alt: str) -> Picture:
-    """Return a figure in the form in which a page shows it, light or dark as the page is.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        Drawn in the palette's light colours, as the functions of this module do.
-    alt : str
-        What the figure shows, for a reader who does not see it.
-
-    Raises
-    ------
-    ValueError
-        If ``alt`` is empty.
-    """
-    return Picture(figure, alt)
-
-
-def _on_page(content: str, css: str = "", attributes: str = "") -> str:
-    """Return what a page shows, with the style that it needs."""
-    # Hosts that are not the book have none of its style sheets: the colours come along, and
-    # a word to the theme of Sphinx that puts what a cell shows on a light ground.
-    style = f"<style>{css_variables()}{GROUND}{css}</style>"
-    return f'<div class="cnn-picture"{attributes}>{style}{content}</div>'
-
-
-def _inline(text: str, alt: str) -> str:
-    """Turn matplotlib's SVG document into an element that can share a page with others."""
-    root = ElementTree.fromstring(text)
-    for element in list(root):
-        # The style sheet would reach every other SVG on the page.
-        if element.tag.endswith("metadata") or element.find("{*}style") is not None:
-            root.remove(element)
-    elements = list(root.iter())
-    for element in elements:
-        element.tag = element.tag.rpartition("}")[2]
-        element.attrib = {key.rpartition("}")[2]: value for key, value in element.attrib.items()}
-        element.text = (element.text or "").strip() or None
-        element.tail = None
-        if element.tag == "image" and _magnification(element) < 2:
-            element.attrib.pop("style", None)  # a photograph is smoothed, a small picture is not
-    # Ids are the page's: keep those that are needed, under a name that only this picture has.
-    prefix = "cnn-" + hashlib.sha256((text + alt).encode()).hexdigest()[:10]
-    used = {}
-    for element in elements:
-        for key in ("href", "clip-path"):
-            if match := re.fullmatch(r"(url\()?#([^)]+)(\)?)", element.get(key, "")):
-                name = used.setdefault(match[2], f"{prefix}-{len(used)}")
-                element.set(key, f"{match[1] or ''}#{name}{match[3]}")
-    for element in elements:
-        if name := used.get(element.attrib.pop("id", None)):
-            element.set("id", name)
-        if "style" in element.attrib:
-            style = re.sub(r"font-family:[^;]+(; )?", "", element.get("style"))
-            element.set("style", re.sub(r"#[0-9a-f]{6}", _variable, style))
-    width, height = (float(root.get(side)[:-2]) * 96 / 72 for side in ("width", "height"))
-    root.attrib = {
-        "xmlns": "http://www.w3.org/2000/svg",
-        "viewBox": root.get("viewBox"),
-        "width": f"{width:.0f}",
-        "height": f"{height:.0f}",
-        "role": "img",
-        "aria-label": alt,
-        "style": f"--width: {width:.0f}px; display: block; margin: auto; max-width: 100%; "
-        "height: auto; "
-        "stroke-linejoin: round; font-variant-numeric: tabular-nums; "
-        "font-family: var(--pst-font-family-base, system-ui, sans-serif)",
-    }
-    return ElementTree.tostring(root, encoding="unicode")
-
-
-def _magnification(image: ElementTree.Element) -> float:
-    """Return how many points wide a pixel of an embedded image is drawn."""
-    match = re.match(r"matrix\(([-\d.e]+)", image.get("transform", ""))
-    return float(match[1]) if match else 1.0
-
-
-def _variable(match: re.Match) -> str:
-    for role, color in INK.items():
-        if match[0] == color.lower():
-            return f"var(--cnn-{role}, {match[0]})"
-    return match[0]
 
 
 # --- Networks -------------------------------------------------------------------------------
@@ -233,7 +77,7 @@ class NetworkDrawing:
         forms = f'<div class="cnn-wide">{self.svg}</div><div class="cnn-narrow">{self.narrow}</div>'
         label = f' role="img" aria-label="{escape(self.alt)}"'
         content = f'<div class="cnn-network"{label}>{forms}</div>'
-        return {"text/html": _on_page(content, NETWORK), "text/plain": repr(self)}
+        return {"text/html": on_page(content, NETWORK), "text/plain": repr(self)}
 
 
 def network(model: Any, input_size: Sequence[int]) -> NetworkDrawing:

@@ -162,22 +162,6 @@ def student_interval(values) -> tuple:
     return values.mean(axis=0), half
 
 
-def percent(share: float) -> str:
-    """Return a share as the book prints it, such as ``"91.3 %"``.
-
-    Parameters
-    ----------
-    share : float
-        In [0, 1].
-
-    Returns
-    -------
-    str
-        In percent, with one decimal.
-    """
-    return f"{share:.1%}".replace("%", " %")
-
-
 def measured(n: int, correct: int, loss: float) -> dict:
     """Return a test result in the record's form.
 
@@ -371,29 +355,6 @@ def validate(state: dict) -> None:
         problems = [f"- something in it is not possible, or of a wrong kind: {error!r}"]
     if problems:
         raise ValueError(f"The record {state.get('name')!r} is not valid:\n" + "\n".join(problems))
-
-
-def glue(name: str, value) -> None:
-    """Give ``value`` a name, so that the prose of a page can cite it and never types a number.
-
-    The book reads such outputs by MyST-NB's ``glue`` roles; this function writes the same output
-    without needing MyST-NB, which a hosted notebook lacks.
-
-    Parameters
-    ----------
-    name
-        What the prose calls it: ``{glue:text}`name```.
-    value
-        A number, or a string that is printed as it is.
-    """
-    from IPython.display import display
-
-    prefix = "application/papermill.record/"
-    display(
-        {f"{prefix}text/plain": repr(value)},
-        metadata={"scrapbook": {"name": name, "mime_prefix": prefix}},
-        raw=True,
-    )
 
 
 _FIELDS: dict[str, Callable[[object], bool]] = {

@@ -22,8 +22,9 @@ from matplotlib.text import Text
 from PIL import Image
 
 from cnnlib import plots
+from cnnlib.page import picture
 from cnnlib.palette import COLORS, css_variables
-from cnnlib.plots import Grid, picture
+from cnnlib.plots import Grid
 
 SVG = "{http://www.w3.org/2000/svg}"
 rng = np.random.default_rng(0)
@@ -176,7 +177,9 @@ def test_the_svg_embeds_the_very_pixels():
 
 
 def test_pyplot_is_never_touched():
-    code = "import sys, cnnlib.plots as p; p.picture(p.schedule([1.0]), 'A rate'); "
+    code = (
+        "import sys; from cnnlib import page, plots; page.picture(plots.schedule([1]), 'A rate'); "
+    )
     code += "assert 'matplotlib.pyplot' not in sys.modules and 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 

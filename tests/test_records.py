@@ -152,23 +152,6 @@ def test_provenance_names_this_commit_and_no_folder(monkeypatch, tmp_path):
     assert facts["git"]["commit"] is None or len(facts["git"]["commit"]) == 40
 
 
-@pytest.mark.parametrize("value", ["269,722", "91.3 %", 60, 0.25])
-def test_glue_is_what_myst_nb_reads(monkeypatch, value):
-    shown = []
-
-    def display(bundle, metadata, raw):
-        shown.append((bundle, metadata, raw))
-
-    monkeypatch.setattr("IPython.display.display", display)
-    records.glue("name", value)
-    monkeypatch.setattr("myst_nb.ext.glue.ipy_display", display)
-    import myst_nb
-
-    myst_nb.glue("name", value, display=False)
-    ours, theirs = shown
-    assert ours == theirs
-
-
 def test_there_are_shipped_records():
     assert "resnet20_cifar10" in WITH_WEIGHTS
 

@@ -47,6 +47,8 @@ MOST_LINES = 15
 ABSOLUTE_PATH = re.compile(r"""["'](/[A-Za-z]|~/|[A-Za-z]:\\)""")
 # What a cell calls whose output is taken away: a picture, a widget, a box of widgets.
 SHOWS = re.compile(r"\b(picture|plots\.network)\(|\b[A-Z]\w*(Explorer|Lab|Player|Box)\(")
+# Tags of cells whose code a page folds away, or leaves out.
+FOLDED = {"hide-input", "remove-input", "hide-cell", "remove-cell"}
 UNSEEDED = [
     (re.compile(r"\btorch\.(rand|bernoulli|normal)\w*\("), re.compile(r"manual_seed|generator=")),
     (re.compile(r"\bnp\.random\.(?!default_rng|Generator)"), re.compile(r"np\.random\.seed")),
@@ -63,6 +65,11 @@ def python(source: str) -> ast.Module:
     return ast.parse(re.sub(r"(?m)^(\s*)[%!].*$", r"\1pass", source))
 
 
+def only_imports(tree: ast.Module) -> bool:
+    """Tell whether a cell does nothing but import."""
+    return bool(tree.body) and all(isinstance(n, ast.Import | ast.ImportFrom) for n in tree.body)
+
+
 def cell_complaints(cell) -> list[str]:
     """Say what is wrong with one code cell."""
     source, found = cell["source"], []
@@ -74,6 +81,8 @@ def cell_complaints(cell) -> list[str]:
     if ".cuda(" in source:
         found.append(".cuda(): use the device that cnnlib chooses")
     tree = python(source)
+    if only_imports(tree) and not FOLDED & set(cell["metadata"].get("tags", [])):
+        found.append("it only imports: fold it by the tag hide-input")
     if any(isinstance(node, ast.ExceptHandler) and node.type is None for node in ast.walk(tree)):
         found.append("a bare except")
     if any(draws.search(source) and not seed.search(source) for draws, seed in UNSEEDED):
@@ -170,7 +179,7 @@ def test_notebook_keeps_the_policy(path):
 
 
 def test_there_are_notebooks():
-    assert {"intro", "02_convolution", "17_cifar10_resnet"} <= {path.stem for path in NOTEBOOKS}
+    assert {"intro", "02_convolution", "19_cifar10_resnet"} <= {path.stem for path in NOTEBOOKS}
 
 
 def test_a_good_notebook_has_no_complaints():
@@ -189,6 +198,7 @@ def test_a_good_notebook_has_no_complaints():
         ("rng = np.random.default_rng()", "without a seed"),
         ("np.random.rand(3)", "without a seed"),
         ("picture(figure)", "alternative text"),
+        ("import numpy as np\nfrom torch import nn", "fold it"),
     ],
 )
 def test_bad_code_is_caught(source, complaint):
@@ -351,12 +361,13 @@ MAY_IMPORT = {
     "fields": set(),
     "summary": {"arithmetic", "fields"},
     "drawing": {"palette", "summary"},
-    "plots": {"drawing", "records", "palette"},
+    "page": {"palette"},
+    "plots": {"drawing", "page", "palette"},
     "widgets": {"arithmetic", "scratch", "palette"},
     "exercises": {"arithmetic", "scratch"},
 }
 NEVER_TORCH = {
-    *("__init__", "arithmetic", "exercises", "files", "memory", "palette"),
+    *("__init__", "arithmetic", "exercises", "files", "memory", "page", "palette"),
     *("profiles", "scratch", "seeds", "widgets"),
 }
 

@@ -10,7 +10,7 @@ from cnnlib.arithmetic import conv_parameters
 
 from .grading import Check, draw
 
-# --- Chapter 9: AlexNet ---------------------------------------------------------------------------
+# --- Chapter 10: AlexNet --------------------------------------------------------------------------
 
 
 def _answers(N: int, C: int, k: int) -> tuple[np.ndarray, np.ndarray, int]:

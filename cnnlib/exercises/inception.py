@@ -11,7 +11,7 @@ from .grading import Check
 # In the formulas below i and o are numbers of channels, r those of a reduction, d is a depth, k a
 # kernel_size and n the size of a map.
 
-# --- Chapter 10: VGG ------------------------------------------------------------------------------
+# --- Chapter 11: VGG ------------------------------------------------------------------------------
 
 
 def _convolutions(
@@ -123,7 +123,7 @@ check_stack_macs = Check(
     },
 )
 
-# --- Chapter 11: GoogLeNet ------------------------------------------------------------------------
+# --- Chapter 12: GoogLeNet ------------------------------------------------------------------------
 
 check_inception_channels = Check(
     task="f(in_channels, widths) -> the channels that an Inception module gives",

@@ -10,7 +10,7 @@ from cnnlib import arithmetic, scratch
 
 from .grading import Check, draw
 
-# --- Chapter 8: LeNet -----------------------------------------------------------------------------
+# --- Chapter 9: LeNet -----------------------------------------------------------------------------
 #
 # In the formulas below i is a number of channels, n the size of the picture and c the number of
 # classes; x are maps (C, H, W), and w and b a coefficient and a bias for each of them.

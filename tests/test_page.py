@@ -1,0 +1,79 @@
+"""What a notebook puts on its page: the numbers that prose cites, and tables."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import pytest
+
+from cnnlib import page
+from cnnlib.page import table
+
+
+@pytest.mark.parametrize("value", ["269,722", "91.3 %", 60, 0.25])
+def test_glue_is_what_myst_nb_reads(monkeypatch, value):
+    shown = []
+
+    def display(bundle, metadata, raw):
+        shown.append((bundle, metadata, raw))
+
+    monkeypatch.setattr("IPython.display.display", display)
+    page.glue("name", value)
+    monkeypatch.setattr("myst_nb.ext.glue.ipy_display", display)
+    import myst_nb
+
+    myst_nb.glue("name", value, display=False)
+    ours, theirs = shown
+    assert ours == theirs
+
+
+LAYERS = table(
+    ["layer", "output", "parameters", "share"],
+    [["conv1", "(16, 32, 32)", 432, "0.2 %"], ["3x3, <b>", "(10,)", 1625281, None]],
+)
+
+
+def test_a_table_is_text_where_there_is_no_page():
+    assert repr(LAYERS) == (
+        "layer           output  parameters  share\n"
+        "conv1     (16, 32, 32)         432  0.2 %\n"
+        "3x3, <b>         (10,)   1,625,281"
+    )
+
+
+def test_a_table_is_html_on_a_page():
+    root = ElementTree.fromstring(LAYERS._repr_html_())
+    head, *rows = root.iter("tr")
+    assert [(cell.tag, cell.get("scope"), cell.text) for cell in head] == [
+        ("th", "col", name) for name in ("layer", "output", "parameters", "share")
+    ]
+    assert [[cell.text or "" for cell in row] for row in rows] == [
+        ["conv1", "(16, 32, 32)", "432", "0.2 %"],
+        ["3x3, <b>", "(10,)", "1,625,281", ""],
+    ]
+    assert [(row[0].tag, row[0].get("scope")) for row in rows] == [("th", "row")] * 2
+    sides = [cell.get("style").partition(";")[0] for cell in rows[0]]
+    assert sides == ["text-align: left"] + ["text-align: right"] * 3
+
+
+@pytest.mark.parametrize(
+    ("texts", "right"),
+    [
+        (["1", "-2", "−3.0 ± 0.4"], True),
+        (["2 MB", "1.5 images/s", "12 µs"], True),
+        (["1e-05", "3.2e+4", "10²"], True),
+        (["1.3 ×", "–", ""], True),
+        (["3x3", "5x5"], False),
+        (["1x1 convolution"], False),
+        (["relu", "2"], False),
+        (["", "–"], False),
+        ([], False),
+    ],
+)
+def test_columns_of_numbers_stand_to_the_right(texts, right):
+    assert table(["a"], [[text] for text in texts]).right == [right]
+
+
+def test_a_row_of_another_length_is_refused():
+    with pytest.raises(ValueError, match=r"each row needs 2 cells, one a column: \['1'\]"):
+        table(["a", "b"], [[1]])
