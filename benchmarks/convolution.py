@@ -24,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from threadpoolctl import threadpool_limits
 
-from cnnlib import arithmetic, records, scratch
+from cnnlib import arithmetic, provenance, scratch
 
 RESULT = Path(__file__).parent / "results" / "convolution.json"
 INPUT, WEIGHT = (1, 3, 64, 64), (16, 3, 5, 5)
@@ -62,8 +62,8 @@ def main():
         seconds = {dtype: seconds_each_way(dtype, repeats) for dtype in TOLERANCE}
     size = arithmetic.output_size(INPUT[2:], WEIGHT[2:])
     result = {
-        "device": records.describe_device("cpu"),
-        "versions": records.provenance()["versions"],
+        "device": provenance.describe_device("cpu"),
+        "versions": provenance.describe_run()["versions"],
         "input": INPUT,
         "weight": WEIGHT,
         "macs": arithmetic.conv_macs(INPUT[1], WEIGHT[0], WEIGHT[2:], size),

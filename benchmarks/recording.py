@@ -8,7 +8,7 @@ import platform
 from datetime import date
 from pathlib import Path
 
-from cnnlib import records
+from cnnlib import provenance
 
 RESULTS = Path(__file__).parent / "results"
 #: Variables of the environment that change how fast torch computes begin so.
@@ -31,9 +31,9 @@ def computed_on(device) -> dict:
     from cnnlib.training import pick_precision  # not for those who time a browser: it needs torch
 
     return {
-        "device": records.describe_device(str(device)),
+        "device": provenance.describe_device(str(device)),
         "precision": pick_precision("auto", device),
-        "versions": records.provenance()["versions"],
+        "versions": provenance.describe_run()["versions"],
     }
 
 

@@ -6,23 +6,18 @@ so that every number on a page leads back to the code, the data and the machine 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-import os
-import platform
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from importlib import metadata
+from datetime import datetime
 from pathlib import Path
 
 from cnnlib.files import write_atomically
+from cnnlib.provenance import PACKAGES
+from cnnlib.statistics import wilson_interval
 
 SCHEMA = 1
-PACKAGES = ("torch", "torchvision", "numpy", "cnnlib")
 
 
 @dataclass(frozen=True)
@@ -94,74 +89,6 @@ class Record:
         return sum(accuracies) / len(accuracies)
 
 
-def wilson_interval(correct: int, n: int, z: float = 1.96) -> tuple[float, float]:
-    """Return the interval that holds the true accuracy with 95 % confidence (``z = 1.96``).
-
-    Parameters
-    ----------
-    correct : int
-        How many answers are right.
-    n : int
-        How many there are.
-    z : float
-        The normal distribution's quantile: 1.96 for 95 %, 2.58 for 99 %.
-
-    Returns
-    -------
-    low, high : float
-        In [0, 1].
-
-    Raises
-    ------
-    ValueError
-        If ``correct`` is not in 0..n, or n is 0.
-
-    References
-    ----------
-    E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", 1927.
-    """
-    if n < 1 or not 0 <= correct <= n:
-        raise ValueError(f"{correct} correct of {n} is not possible; n must be 1 or more.")
-    p, zz = correct / n, z * z / n
-    center = (p + zz / 2) / (1 + zz)
-    half = z * math.sqrt(p * (1 - p) / n + zz / (4 * n)) / (1 + zz)
-    # The clip removes a rounding error of 1e-17 where none or all are correct.
-    return max(0.0, center - half), min(1.0, center + half)
-
-
-def student_interval(values) -> tuple:
-    """Return the mean over seeds, and half of its 95 % interval after Student.
-
-    Parameters
-    ----------
-    values : array_like, shape (seeds, ...)
-        One value a seed, or an array of them.
-
-    Returns
-    -------
-    mean, half
-        As floats, or as arrays of the remaining shape: the mean lies within ``mean ± half``.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two seeds: one says nothing of how far the others lie.
-
-    References
-    ----------
-    Student, "The Probable Error of a Mean", Biometrika, 1908.
-    """
-    import numpy as np
-    from scipy.stats import t
-
-    values = np.asarray(values, dtype=float)
-    n = len(values)
-    if n < 2:
-        raise ValueError(f"An interval needs at least 2 seeds, and there is {n}.")
-    half = t.ppf(0.975, n - 1) * values.std(axis=0, ddof=1) / math.sqrt(n)
-    return values.mean(axis=0), half
-
-
 def measured(n: int, correct: int, loss: float) -> dict:
     """Return a test result in the record's form.
 
@@ -182,7 +109,7 @@ def measured(n: int, correct: int, loss: float) -> dict:
     Raises
     ------
     ValueError
-        As in :func:`wilson_interval`.
+        As in :func:`cnnlib.statistics.wilson_interval`.
     """
     interval = wilson_interval(correct, n)  # which refuses what is not possible
     return {
@@ -192,60 +119,6 @@ def measured(n: int, correct: int, loss: float) -> dict:
         "interval": list(interval),
         "loss": loss,
     }
-
-
-def provenance() -> dict:
-    """Return when, by which command, from which commit and with which versions this runs."""
-    module = getattr(sys.modules["__main__"], "__spec__", None)
-    program = f"-m {module.parent or module.name}" if module else Path(sys.argv[0]).name
-    # Files by their names alone: folders differ from one machine to the next.
-    arguments = [Path(a).name if os.path.exists(a) else a for a in sys.argv[1:]]
-    return {
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": " ".join([_launcher(), program, *arguments]),
-        "git": _git_state(),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: metadata.version(name) for name in PACKAGES},
-        },
-    }
-
-
-def describe_device(device: str = "cpu") -> dict:
-    """Return what computes.
-
-    Parameters
-    ----------
-    device : str
-        As torch calls it, such as ``"cpu"`` or ``"cuda:0"``.
-
-    Returns
-    -------
-    dict
-        The device's ``type`` and ``name``, and the number of torch's ``threads``.
-    """
-    import torch
-
-    kind = torch.device(device).type
-    name = torch.cuda.get_device_name(device) if kind == "cuda" else _cpu_name()
-    return {"type": kind, "name": name, "threads": torch.get_num_threads()}
-
-
-def file_sha256(path: str | Path) -> str:
-    """Return the SHA-256 of a file as 64 hexadecimal digits.
-
-    Parameters
-    ----------
-    path : str or Path
-        The file.
-
-    Returns
-    -------
-    str
-        The same for the same bytes, whatever the file is called.
-    """
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def results_folder() -> Path:
@@ -452,36 +325,3 @@ def _is_time(text):
         return datetime.fromisoformat(text).tzinfo is not None
     except ValueError:
         return False
-
-
-def _launcher() -> str:
-    """Return what begins the program: python, or torchrun with the number of processes."""
-    if "TORCHELASTIC_RUN_ID" not in os.environ:
-        return "python"
-    machines, processes = os.environ["GROUP_WORLD_SIZE"], os.environ["LOCAL_WORLD_SIZE"]
-    where = "--standalone" if machines == "1" else f"--nnodes={machines}"
-    return f"torchrun {where} --nproc-per-node={processes}"
-
-
-def _git_state():
-    def git(*arguments):
-        here = Path(__file__).resolve().parent
-        done = subprocess.run(
-            ["git", *arguments], cwd=here, capture_output=True, text=True, check=True
-        )
-        return done.stdout.strip()
-
-    try:
-        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
-    except (OSError, subprocess.CalledProcessError):
-        return {"commit": None, "dirty": None}  # installed from a wheel: there is no repository
-
-
-def _cpu_name():
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

@@ -19,7 +19,7 @@ from functools import partial
 
 from torch import nn
 
-from cnnlib import records
+from cnnlib import provenance, records
 from cnnlib.models import create_model
 from cnnlib.training import NonFiniteLossError, TrainConfig
 
@@ -80,7 +80,7 @@ def best(losses: dict[str, float | None]) -> float:
 
 def tried(profile: str) -> dict[str, dict]:
     """Return for each activation the training loss at the end of a trial at each rate."""
-    folder, git = comparison({}).folder(profile), records.provenance()["git"]
+    folder, git = comparison({}).folder(profile), provenance.describe_run()["git"]
     found = {}
     for name in ACTIVATIONS:
         facts, work = {"rates": list(RATES), "epochs": TRIAL}, partial(trials, name, profile)

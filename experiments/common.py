@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from cnnlib import data, records
+from cnnlib import data, provenance, records
 from cnnlib.models import create_model
 from cnnlib.prediction import ModelCard, save_model
 from cnnlib.training import (
@@ -69,16 +69,16 @@ class Classification:
     def run(self, profile: str, seeds, original_pixels: Path | None) -> records.Record:
         """Train and measure with every seed; write the weights and the record."""
         splits, tests = processes.first_then_all(partial(self._load, profile, original_pixels))
-        provenance = records.provenance()  # before the work: what is committed now is what runs
+        origin = provenance.describe_run()  # before the work: what is committed now is what runs
         runs, models = [], []
         for seed in seeds:
             model, run = self._one(profile, seed, splits, tests)
             models.append(model)
             runs.append(run)
-        work = partial(self._written, profile, provenance, splits, tests, models, runs)
+        work = partial(self._written, profile, origin, splits, tests, models, runs)
         return processes.from_first(work)
 
-    def _written(self, profile, provenance, splits, tests, models, runs) -> records.Record:
+    def _written(self, profile, origin, splits, tests, models, runs) -> records.Record:
         """Write the best model's weights and the record of all."""
         folder = RUNS if profile == "short" else records.results_folder()
         best = max(range(len(runs)), key=lambda i: runs[i]["epochs"][-1]["validation_accuracy"])
@@ -89,8 +89,8 @@ class Classification:
         record = records.Record(
             name=self.name,
             profile=profile,
-            **provenance,
-            device=records.describe_device(str(device)),
+            **origin,
+            device=provenance.describe_device(str(device)),
             precision=pick_precision(self.config.precision, device),
             config={
                 **asdict(self.config),
@@ -112,7 +112,7 @@ class Classification:
             checkpoint={
                 "file": weights.name,
                 "bytes": weights.stat().st_size,
-                "sha256": records.file_sha256(weights),
+                "sha256": provenance.file_sha256(weights),
                 "seed": runs[best]["seed"],
                 **self._checks(models[best], tests["test"], mean, std),
             },

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from cnnlib import data, records
+from cnnlib import data, provenance, records
 from cnnlib.files import write_atomically
 from cnnlib.training import (
     TrainConfig,
@@ -119,14 +119,14 @@ class Comparison:
         if processes.count() > 1:
             raise ValueError(f"{self.name} compares short runs: begin it in one process.")
         plan = self.shortened() if profile == "short" else self
-        provenance = records.provenance()  # before the work: what is committed now is what runs
+        origin = provenance.describe_run()  # before the work: what is committed now is what runs
         parts = plan.load(profile, original_pixels)
         runs = [
-            plan.kept(profile, variant, seed, parts, provenance["git"])
+            plan.kept(profile, variant, seed, parts, origin["git"])
             for seed in seeds
             for variant in plan.variants
         ]
-        record = plan.record(profile, provenance, parts, runs)
+        record = plan.record(profile, origin, parts, runs)
         print("record:", records.save(record, RUNS if profile == "short" else None))
         return record
 
@@ -222,15 +222,15 @@ class Comparison:
 
         return load
 
-    def record(self, profile: str, provenance: dict, parts: dict, runs: list) -> records.Record:
+    def record(self, profile: str, origin: dict, parts: dict, runs: list) -> records.Record:
         """Return the record of all runs."""
         device = pick_device(self.config.device)
         settings = {name: variant.settings() for name, variant in self.variants.items()}
         return records.Record(
             name=self.name,
             profile=profile,
-            **provenance,
-            device=records.describe_device(str(device)),
+            **origin,
+            device=provenance.describe_device(str(device)),
             precision=pick_precision(self.config.precision, device),
             config={**asdict(self.config), "batch_size": self.batch_size, "variants": settings},
             data=describe(parts),

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import nn
 
-from cnnlib import data, records
+from cnnlib import data, provenance, records
 from cnnlib.arithmetic import conv_parameters
 from cnnlib.training import NonFiniteLossError, TrainConfig, load_checkpoint, train
 from experiments import (
@@ -60,8 +60,8 @@ def few_pictures(monkeypatch, tmp_path):
 @pytest.fixture
 def clean(monkeypatch):
     """Pretend that all is committed."""
-    state = records.provenance() | {"git": {"commit": "a" * 40, "dirty": False}}
-    monkeypatch.setattr(records, "provenance", lambda: state)
+    state = provenance.describe_run() | {"git": {"commit": "a" * 40, "dirty": False}}
+    monkeypatch.setattr(provenance, "describe_run", lambda: state)
     return state
 
 

@@ -8,10 +8,8 @@ from dataclasses import asdict
 from importlib import import_module
 
 import pytest
-import torch
-from scipy.stats import binomtest
 
-from cnnlib import data, records
+from cnnlib import data, provenance, records
 from cnnlib.models import create_model
 from cnnlib.training import evaluate, fingerprint, load_weights
 from experiments.common import SUBSET, probe
@@ -30,7 +28,7 @@ def example():
         "profile": "full",
         "command": "python -m experiments example",
         "git": {"commit": "0" * 40, "dirty": False},
-        "versions": dict.fromkeys(("python", *records.PACKAGES), "1.0"),
+        "versions": dict.fromkeys(("python", *provenance.PACKAGES), "1.0"),
         "device": {"type": "cpu", "name": "a CPU", "threads": 2},
         "precision": "bf16",
         "config": {"epochs": 2, "lr": 0.1},
@@ -46,19 +44,6 @@ def example():
         ],
         "checkpoint": {"file": "e.safetensors", "bytes": 1, "sha256": "c" * 64, "seed": 0},
     }
-
-
-@pytest.mark.parametrize(("correct", "n"), [(0, 10), (10, 10), (8, 10), (8713, 10_000), (1, 1)])
-def test_the_interval_equals_scipys(correct, n):
-    low, high = records.wilson_interval(correct, n, z=1.959963984540054)
-    expected = binomtest(correct, n).proportion_ci(0.95, method="wilson")
-    assert (low, high) == pytest.approx((expected.low, expected.high), abs=1e-12)
-
-
-@pytest.mark.parametrize(("correct", "n"), [(11, 10), (-1, 10), (0, 0)])
-def test_an_impossible_count_is_refused(correct, n):
-    with pytest.raises(ValueError, match="not possible"):
-        records.wilson_interval(correct, n)
 
 
 def test_round_trip(tmp_path):
@@ -142,16 +127,6 @@ def test_a_missing_record_lists_those_that_are_there(tmp_path):
             records.load(name, tmp_path)
 
 
-def test_provenance_names_this_commit_and_no_folder(monkeypatch, tmp_path):
-    archive = tmp_path / "pictures.tar"
-    archive.touch()
-    monkeypatch.setattr("sys.argv", ["run.py", "--original-pixels", str(archive)])
-    facts = records.provenance()
-    assert facts["command"].endswith(" --original-pixels pictures.tar")
-    assert facts["versions"]["torch"] == torch.__version__.split("+")[0]
-    assert facts["git"]["commit"] is None or len(facts["git"]["commit"]) == 40
-
-
 def test_there_are_shipped_records():
     assert "resnet20_cifar10" in WITH_WEIGHTS
 
@@ -186,7 +161,7 @@ class TestShippedWeights:
         facts = records.load(name).checkpoint
         path = records.results_folder() / facts["file"]
         assert path.stat().st_size == facts["bytes"] <= 5_000_000
-        assert records.file_sha256(path) == facts["sha256"]
+        assert provenance.file_sha256(path) == facts["sha256"]
 
     def test_the_checkpoint_answers_as_it_did(self, name):
         record = records.load(name)
@@ -242,20 +217,3 @@ def test_a_benchmark_is_what_its_file_says():
     assert records.benchmark("streaming") == json.loads(path.read_text())
     with pytest.raises(ValueError, match=r"no benchmark 'streeming'.*streaming"):
         records.benchmark("streeming")
-
-
-def test_the_interval_of_three_seeds_by_hand():
-    mean, half = records.student_interval([80.0, 82.0, 84.0])
-    assert mean == 82
-    assert half == pytest.approx(4.3027 * 2 / 3**0.5, rel=1e-4)  # t of two degrees of freedom
-
-
-def test_the_interval_of_several_columns_is_that_of_each():
-    mean, half = records.student_interval([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0], [4.0, 5.0]])
-    assert mean.tolist() == [2.5, 5.0]
-    assert half == pytest.approx([3.1824 * (5 / 3) ** 0.5 / 2, 0.0], rel=1e-4)
-
-
-def test_one_seed_has_no_interval():
-    with pytest.raises(ValueError, match="at least 2 seeds, and there is 1"):
-        records.student_interval([0.9])

@@ -350,7 +350,9 @@ MAY_IMPORT = {
     "profiles": set(),
     "files": set(),
     "seeds": set(),
-    "records": {"files"},
+    "records": {"files", "provenance", "statistics"},
+    "provenance": set(),
+    "statistics": set(),
     "memory": set(),
     "data": {"files", "memory", "seeds"},
     "training": {"files", "memory", "seeds"},
@@ -368,7 +370,7 @@ MAY_IMPORT = {
 }
 NEVER_TORCH = {
     *("__init__", "arithmetic", "exercises", "files", "memory", "page", "palette"),
-    *("profiles", "scratch", "seeds", "widgets"),
+    *("profiles", "records", "scratch", "seeds", "statistics", "widgets"),
 }
 
 

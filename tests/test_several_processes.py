@@ -14,7 +14,7 @@ import pytest
 import shared_run
 import torch
 
-from cnnlib import records
+from cnnlib import provenance, records
 from cnnlib.prediction import load_model
 from cnnlib.training import load_checkpoint, processes
 
@@ -146,7 +146,7 @@ def test_an_experiment_runs_in_two_processes_and_writes_once(tmp_path):
     assert printed.count("record:") == 1
     assert [epoch["epoch"] for epoch in record.runs[0]["epochs"]] == [1, 2]
     path = tmp_path / "runs" / record.checkpoint["file"]
-    assert records.file_sha256(path) == record.checkpoint["sha256"]
+    assert provenance.file_sha256(path) == record.checkpoint["sha256"]
     assert load_model(path).card.data == record.data["name"]
 
 

@@ -45,10 +45,10 @@ def fuzz(name: str, examples: int, seed: int) -> dict:
 
 def versions() -> dict:
     """Return the versions of Python and of the packages that read, or that damage."""
-    from cnnlib import records
+    from cnnlib import provenance
 
     others = {name: metadata.version(name) for name in ("hypothesis", "pillow", "safetensors")}
-    return records.provenance()["versions"] | others
+    return provenance.describe_run()["versions"] | others
 
 
 def main() -> int:
