@@ -1,8 +1,7 @@
 """The figures of the book: arrays and records in, matplotlib figures out.
 
 Every function returns a ``matplotlib.figure.Figure`` that no other code holds: none is shown or
-kept by pyplot. :func:`cnnlib.page.picture` puts one on the page. :func:`network` alone makes
-its drawing without matplotlib, and a notebook shows it as it is.
+kept by pyplot. :func:`cnnlib.page.picture` puts one on the page.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import matplotlib
@@ -20,7 +18,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from .page import on_page
 from .palette import DIVERGING, INK, SEQUENTIAL, SMALL, STYLE
 
 #: Inches, the width of the text. A point of type is 4/3 of a pixel on the page.
@@ -42,85 +39,6 @@ WORDS = {
     "predicted": "predicted class",
     "kernels": "columns: output channels; rows: input channels",
 }
-#: Of the two forms of a network's drawing, the one that fits is shown.
-NETWORK = (
-    ".cnn-network { container-type: inline-size; width: 100%; }"
-    ".cnn-network .cnn-narrow { display: none; }"
-    "@container (max-width: 671px) { .cnn-network .cnn-wide { display: none; }"
-    " .cnn-network .cnn-narrow { display: block; } }"
-)
-
-
-# --- Networks -------------------------------------------------------------------------------
-
-
-class NetworkDrawing:
-    """A network drawn to scale, as inline SVG that follows the page's theme and its width.
-
-    Made by :func:`network`.
-
-    Attributes
-    ----------
-    alt : str
-        The alternative text.
-    svg, narrow : str
-        The drawing as wide as a page's text, and the one for a phone.
-    """
-
-    def __init__(self, alt: str, svg: str, narrow: str):
-        self.alt, self.svg, self.narrow = alt, svg, narrow
-
-    def __repr__(self) -> str:
-        return f"<picture: {self.alt}>"
-
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
-        forms = f'<div class="cnn-wide">{self.svg}</div><div class="cnn-narrow">{self.narrow}</div>'
-        label = f' role="img" aria-label="{escape(self.alt)}"'
-        content = f'<div class="cnn-network"{label}>{forms}</div>'
-        return {"text/html": on_page(content, NETWORK), "text/plain": repr(self)}
-
-
-def network(model: Any, input_size: Sequence[int]) -> NetworkDrawing:
-    """Draw a network, or a part of one, to scale from the real module.
-
-    The boxes are the maps that each layer gives, from the top to the bottom: as wide as the square
-    root of the maps' side, and as thick as the square root of their channels. Branches stand side
-    by side, a shortcut beside the layers that it goes around. Layers that keep the shape
-    (activations, normalisation, dropout) are left out. Blocks that come several times in a row are
-    drawn once if the network is deep, with their number beside them. What runs in training alone,
-    such as GoogLeNet's auxiliary heads, is not drawn: draw it by itself.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-        A network or one of its blocks. It runs once, on zeros, and is left as it was; on the
-        ``meta`` device nothing is computed.
-    input_size : tuple of int
-        ``(C, H, W)`` of what it takes.
-
-    Returns
-    -------
-    NetworkDrawing
-        A notebook shows it.
-
-    Raises
-    ------
-    ValueError
-        If the model cannot take such an input, or its paths cross in a way that cannot be drawn
-        side by side.
-
-    Examples
-    --------
-    >>> network(create_model("lenet5"), (1, 32, 32))  # doctest: +SKIP
-    """
-    from . import drawing  # torch comes with it, which no other figure needs
-
-    plan = drawing.read(model, input_size)
-    return NetworkDrawing(
-        alt=drawing.describe(plan),
-        svg=drawing.draw(plan),
-        narrow=drawing.draw(plan, drawing.NARROW),
-    )
 
 
 # --- Pictures, maps and kernels -------------------------------------------------------------

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from small_models import Apply
 from torch import nn
 
-from cnnlib import plots
-from cnnlib.drawing import read
+from cnnlib.drawing import network
+from cnnlib.drawing.reading import read
 from cnnlib.models import CifarResNet, create_model
 from cnnlib.palette import COLORS
 
@@ -136,7 +136,7 @@ def at_leaves(model, size):
 @every_network
 def test_boxes_of_each_kind_by_hand(name):
     size, expected = BY_HAND[name]
-    drawing = plots.network(on_meta(name), size)
+    drawing = network(on_meta(name), size)
     for svg in (drawing.svg, drawing.narrow):
         assert counted(svg) == {"input": 1, **expected}
         assert (max(int(box.get("data-times")) for box in boxes(svg)) > 1) == (name in COLLAPSED)
@@ -147,7 +147,7 @@ def test_every_layer_is_drawn_with_the_shape_that_it_gives(name):
     model, size = on_meta(name), BY_HAND[name][0]
     drawn = {
         box.get("data-name"): box.get("data-shape")
-        for box in boxes(plots.network(model, size).svg)
+        for box in boxes(network(model, size).svg)
         if box.get("data-kind") in ("convolution", "linear")
     }
     assert drawn == at_leaves(model, size)
@@ -157,7 +157,7 @@ def test_every_layer_is_drawn_with_the_shape_that_it_gives(name):
 def test_blocks_that_come_again_are_drawn_once(name):
     model, size = on_meta(name), BY_HAND[name][0]
     shapes = at_leaves(model, size)
-    drawing = plots.network(model, size)
+    drawing = network(model, size)
     once = [box for box in boxes(drawing.svg) if box.get("data-kind") in ("convolution", "linear")]
     assert len(once) < len(shapes)
     assert all(shapes[box.get("data-name")] == box.get("data-shape") for box in once)
@@ -197,7 +197,7 @@ def test_the_four_branches_of_an_inception_module():
         [("max 3×3", 192), ("1×1", 32)],
     ]
     assert join.node.look == ("concatenation", "cat", (64 + 128 + 32 + 32, 28, 28))
-    drawing = plots.network(model, size)
+    drawing = network(model, size)
     for svg in (drawing.svg, drawing.narrow):
         rects = {box.get("data-name"): box.find(SVG + "rect") for box in boxes(svg)}
         lefts = {
@@ -262,7 +262,7 @@ def test_one_layer(layer, kind, text, shape):
 )
 def test_what_keeps_the_shape_is_left_out(layer):
     assert [step.node.kind for step in read(layer, (4, 12, 12)).path] == ["input"]
-    assert counted(plots.network(layer, (4, 12, 12)).svg) == {"input": 1}
+    assert counted(network(layer, (4, 12, 12)).svg) == {"input": 1}
 
 
 def test_paths_within_paths():
@@ -281,7 +281,7 @@ def test_paths_within_paths():
         [],
         ["convolution"],
     ]
-    drawing = plots.network(outer, (4, 8, 8))
+    drawing = network(outer, (4, 8, 8))
     expected = {"input": 1, "convolution": 3, "addition": 1, "concatenation": 1, "other": 1}
     assert counted(drawing.svg) == counted(drawing.narrow) == expected
 
@@ -290,7 +290,7 @@ def test_paths_within_paths():
 
 
 def test_the_boxes_are_to_scale():
-    drawing = plots.network(on_meta("vgg16"), IMAGENET)
+    drawing = network(on_meta("vgg16"), IMAGENET)
     for svg in (drawing.svg, drawing.narrow):
         sizes = box_sizes(svg)
         # 224 pixels and 64 channels, 56 and 256, 14 and 512.
@@ -305,7 +305,7 @@ def test_the_boxes_are_to_scale():
 
 
 def test_a_pooling_goes_from_one_width_to_the_other():
-    drawing = plots.network(on_meta("vgg16"), IMAGENET)
+    drawing = network(on_meta("vgg16"), IMAGENET)
     sizes = box_sizes(drawing.svg)
     first = next(box for box in boxes(drawing.svg) if box.get("data-kind") == "pooling")
     corners = first.find(SVG + "polygon").get("points").split()
@@ -315,7 +315,7 @@ def test_a_pooling_goes_from_one_width_to_the_other():
 
 
 def test_seams_divide_a_concatenation_as_its_branches_have_channels():
-    svg = plots.network(*inception()).svg
+    svg = network(*inception()).svg
     join = next(box for box in boxes(svg) if box.get("data-kind") == "concatenation")
     rect = join.find(SVG + "rect")
     top, height = float(rect.get("y")), float(rect.get("height"))
@@ -325,7 +325,7 @@ def test_seams_divide_a_concatenation_as_its_branches_have_channels():
 
 
 def test_what_the_wide_form_says_of_vgg16():
-    said = texts(plots.network(on_meta("vgg16"), IMAGENET).svg)
+    said = texts(network(on_meta("vgg16"), IMAGENET).svg)
     # 3 * 64 * 9 + 64, and 512 * 7 * 7 * 4096 + 4096.
     assert {"1,792", "102,764,544", "3×3, 512", "classifier.0", "14 × 14"} <= set(said)
     assert "138,357,544 parameters" in " ".join(said)
@@ -333,24 +333,24 @@ def test_what_the_wide_form_says_of_vgg16():
 
 def test_parameters_of_a_module_stand_beside_its_concatenation():
     # 192·64 + 192·96 + 96·128·9 + 192·16 + 16·32·9 + 192·32; its BatchNorms are not drawn.
-    assert "155,136" in texts(plots.network(*inception()).svg)
+    assert "155,136" in texts(network(*inception()).svg)
 
 
 def test_the_alternative_text():
-    assert plots.network(create_model("lenet5"), (1, 32, 32)).alt == (
+    assert network(create_model("lenet5"), (1, 32, 32)).alt == (
         "LeNet5, drawn to scale from 1 × 32 × 32 at the top to 10 at the bottom: 2 convolutions, "
         "2 poolings and 3 fully connected layers. 61,706 parameters."
     )
     assert (
         "53 convolutions, 2 poolings, 1 fully connected layer and 16 additions of a shortcut"
-        in (plots.network(on_meta("resnet50"), IMAGENET).alt)
+        in (network(on_meta("resnet50"), IMAGENET).alt)
     )
 
 
 def test_long_names_end_where_the_numbers_begin():
     encoder = nn.ModuleDict({"downsampling_transition": nn.Conv2d(3, 3, 1)})
     layer = Apply(lambda self, x: self.encoder["downsampling_transition"](x), encoder=encoder)
-    said = texts(plots.network(layer, (3, 8, 8)).svg)
+    said = texts(network(layer, (3, 8, 8)).svg)
     [shown] = [text for text in said if text.startswith("…")]
     assert "encoder.downsampling_transition".endswith(shown[1:])
     assert len(shown) > 8
@@ -361,7 +361,7 @@ def test_long_names_end_where_the_numbers_begin():
 
 @every_network
 def test_it_is_one_labelled_picture_of_valid_svg(name):
-    drawing = plots.network(on_meta(name), BY_HAND[name][0])
+    drawing = network(on_meta(name), BY_HAND[name][0])
     html = drawing._repr_mimebundle_()["text/html"]
     assert html.count('role="img"') == 1
     assert f'aria-label="{drawing.alt}"' in html
@@ -386,7 +386,7 @@ def test_names_are_escaped():
         pass
 
     Odd.__name__ = 'A"<b>&'
-    drawing = plots.network(Odd(), (3, 8, 8))
+    drawing = network(Odd(), (3, 8, 8))
     html = drawing._repr_mimebundle_()["text/html"]
     assert "<b>" not in html
     ElementTree.fromstring(drawing.svg)
@@ -400,14 +400,14 @@ def test_the_same_drawing_twice_and_the_model_left_as_it_was():
     before = {name: value.clone() for name, value in model.state_dict().items()}
     torch.manual_seed(3)
     state = torch.get_rng_state()
-    first = plots.network(model, CIFAR)
+    first = network(model, CIFAR)
     assert torch.equal(torch.get_rng_state(), state)
     assert [module.training for module in model.modules()] == modes
     after = model.state_dict()
     assert all(torch.equal(after[name], value) for name, value in before.items())
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
     assert all(p.grad is None for p in model.parameters())
-    again = plots.network(model, CIFAR)
+    again = network(model, CIFAR)
     assert (first.svg, first.narrow, first.alt) == (again.svg, again.narrow, again.alt)
 
 
@@ -458,7 +458,7 @@ def test_nothing_overlaps_on_a_page_light_or_dark(page, width, drawn):
     page.set_viewport_size({"width": width, "height": 800})
     css = BOOK.read_text()
     for name, build in DRAWN.items():
-        html = plots.network(*build())._repr_mimebundle_()["text/html"]
+        html = network(*build())._repr_mimebundle_()["text/html"]
         for shade, theme in enumerate(("light", "dark")):
             page.set_content(
                 f'<!doctype html><html data-theme="{theme}"><style>{css} body {{ margin: 16px }}'
@@ -479,19 +479,19 @@ def test_nothing_overlaps_on_a_page_light_or_dark(page, width, drawn):
 @pytest.mark.parametrize("thing", [nn.Conv2d, "resnet18", None])
 def test_what_is_no_model_is_refused(thing):
     with pytest.raises(ValueError, match="build the model first"):
-        plots.network(thing, CIFAR)
+        network(thing, CIFAR)
 
 
 @pytest.mark.parametrize("size", [(32, 32), 32, (3, 32, 0), None])
 def test_what_is_no_size_is_refused(size):
     with pytest.raises(ValueError, match="input_size"):
-        plots.network(nn.Conv2d(3, 1, 1), size)
+        network(nn.Conv2d(3, 1, 1), size)
 
 
 def test_a_picture_that_does_not_fit_is_refused_by_the_layer_that_failed():
     model = nn.Sequential(nn.Flatten(), nn.Linear(prod(CIFAR), 10))
     with pytest.raises(ValueError, match=r"layer '1' \(Linear\) received \(1, 768\).*input_size"):
-        plots.network(model, (3, 16, 16))
+        network(model, (3, 16, 16))
 
 
 def test_paths_that_cross_are_refused():
@@ -502,9 +502,9 @@ def test_paths_that_cross_are_refused():
 
     model = Apply(dense, a=nn.Conv2d(3, 4, 1), b=nn.Conv2d(7, 4, 1))
     with pytest.raises(ValueError, match=r"cross.*one block, by itself"):
-        plots.network(model, CIFAR)
+        network(model, CIFAR)
 
 
 def test_a_model_that_forgets_its_input_is_refused():
     with pytest.raises(ValueError, match="nothing that was made from its input"):
-        plots.network(Apply(lambda _, x: torch.ones(1, 3)), CIFAR)
+        network(Apply(lambda _, x: torch.ones(1, 3)), CIFAR)

@@ -362,9 +362,9 @@ MAY_IMPORT = {
     "models": {"arithmetic"},
     "fields": set(),
     "summary": {"arithmetic", "fields"},
-    "drawing": {"palette", "summary"},
+    "drawing": {"page", "palette", "summary"},
     "page": {"palette"},
-    "plots": {"drawing", "page", "palette"},
+    "plots": {"palette"},
     "widgets": {"arithmetic", "scratch", "palette"},
     "exercises": {"arithmetic", "scratch"},
 }
