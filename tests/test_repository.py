@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import nbformat
@@ -343,34 +344,35 @@ def test_outputs_that_cannot_be_compared_are_named():
 
 # --- Imports ----------------------------------------------------------------------------------
 
-MAY_IMPORT = {
+#: What each module of `cnnlib` imports of the others: neither more nor less.
+IMPORTS = {
     "__init__": set(),
     "arithmetic": set(),
+    "fields": set(),
+    "files": set(),
+    "memory": set(),
+    "models": set(),
     "palette": set(),
     "profiles": set(),
-    "files": set(),
-    "seeds": set(),
-    "records": {"files", "provenance", "statistics"},
     "provenance": set(),
+    "seeds": set(),
     "statistics": set(),
-    "memory": set(),
     "data": {"files", "memory", "seeds"},
-    "training": {"files", "memory", "seeds"},
-    "transfer": {"models", "prediction"},
-    "prediction": {"data", "models", "training"},
-    "scratch": {"arithmetic"},
-    "models": {"arithmetic"},
-    "fields": set(),
-    "summary": {"arithmetic", "fields"},
     "drawing": {"page", "palette", "summary"},
+    "exercises": {"arithmetic", "scratch"},
     "page": {"palette"},
     "plots": {"palette"},
-    "widgets": {"arithmetic", "scratch", "palette"},
-    "exercises": {"arithmetic", "scratch"},
+    "prediction": {"data", "models", "training"},
+    "records": {"files", "provenance", "statistics"},
+    "scratch": {"arithmetic"},
+    "summary": {"arithmetic", "fields"},
+    "training": {"files", "memory", "seeds"},
+    "transfer": {"models", "prediction"},
+    "widgets": {"arithmetic", "palette", "scratch"},
 }
 NEVER_TORCH = {
     *("__init__", "arithmetic", "exercises", "files", "memory", "page", "palette"),
-    *("profiles", "records", "scratch", "seeds", "statistics", "widgets"),
+    *("plots", "profiles", "records", "scratch", "seeds", "statistics", "widgets"),
 }
 
 
@@ -381,7 +383,9 @@ def imports(source: str, package: str = "cnnlib") -> set[str]:
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            base = ".".join([package] * bool(node.level) + [node.module] * bool(node.module))
+            parents = package.split(".")
+            above = parents[: len(parents) + 1 - node.level] if node.level else []
+            base = ".".join([*above, *[node.module] * bool(node.module)])
             names = [f"{base}.{alias.name}" if base == "cnnlib" else base for alias in node.names]
         else:
             continue
@@ -391,22 +395,44 @@ def imports(source: str, package: str = "cnnlib") -> set[str]:
     return found
 
 
-def module_sources() -> list[tuple[str, Path]]:
-    paths = sorted((ROOT / "cnnlib").rglob("*.py"))
-    return [
-        (path.relative_to(ROOT / "cnnlib").parts[0].removesuffix(".py"), path) for path in paths
-    ]
+def imports_of_modules(root: Path) -> dict[str, set[str]]:
+    """Return all that each module of ``root/cnnlib`` imports, but itself; a folder is one."""
+    found: dict[str, set[str]] = {}
+    for path in sorted((root / "cnnlib").rglob("*.py")):
+        parents = path.relative_to(root).parts[:-1]
+        module = path.relative_to(root / "cnnlib").parts[0].removesuffix(".py")
+        names = imports(path.read_text(), ".".join(parents)) - {f"cnnlib.{module}"}
+        found.setdefault(module, set()).update(names)
+    return found
 
 
-@pytest.mark.parametrize(("module", "path"), module_sources(), ids=lambda value: str(value)[-30:])
-def test_arrows_point_one_way(module, path):
-    parents = path.relative_to(ROOT).parts[:-1]
-    found = imports(path.read_text(), ".".join(parents))
-    own = {name.removeprefix("cnnlib.") for name in found if name.startswith("cnnlib.")}
-    assert own - {module} <= MAY_IMPORT[module]
-    assert "cnnlib" not in found
-    if module in NEVER_TORCH:
-        assert "torch" not in found
+def arrows(modules: dict[str, set[str]]) -> dict[str, set[str]]:
+    """Keep of what modules import those of `cnnlib`."""
+    return {
+        module: {name.removeprefix("cnnlib.") for name in names if name.startswith("cnnlib.")}
+        for module, names in modules.items()
+    }
+
+
+def test_the_table_of_imports_is_what_is_imported():
+    found = imports_of_modules(ROOT)
+    assert arrows(found) == IMPORTS
+    assert [module for module, names in found.items() if "cnnlib" in names] == []
+    assert [module for module in NEVER_TORCH if "torch" in found[module]] == []
+
+
+def test_arrows_point_one_way():
+    TopologicalSorter(IMPORTS).prepare()
+    with pytest.raises(CycleError):  # round three corners
+        TopologicalSorter({"a": {"b"}, "b": {"c"}, "c": {"a"}}).prepare()
+
+
+def test_arrows_are_found_in_both_forms_of_a_module(tmp_path):
+    (tmp_path / "cnnlib" / "data").mkdir(parents=True)
+    (tmp_path / "cnnlib" / "data" / "__init__.py").write_text("from .cifar import load")
+    (tmp_path / "cnnlib" / "data" / "cifar.py").write_text("from cnnlib import files\nimport torch")
+    (tmp_path / "cnnlib" / "page.py").write_text("def late():\n    from .palette import INK")
+    assert arrows(imports_of_modules(tmp_path)) == {"data": {"files"}, "page": {"palette"}}
 
 
 def test_imports_are_read_from_every_form():
@@ -415,6 +441,9 @@ def test_imports_are_read_from_every_form():
     )
     assert imports(source, "cnnlib") == {"torch", "cnnlib.plots", "cnnlib.data", "cnnlib.a"}
     assert imports("from . import elements", "cnnlib.widgets") == {"cnnlib.widgets"}
+    assert imports("from ..palette import INK", "cnnlib.widgets") == {"cnnlib.palette"}
+    assert imports("from .. import palette", "cnnlib.widgets") == {"cnnlib.palette"}
+    assert imports("from ... import palette", "cnnlib.widgets.lab") == {"cnnlib.palette"}
 
 
 def test_import_is_quick_and_leaves_torch_alone():
