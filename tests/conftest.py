@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -20,6 +21,7 @@ pytest.register_assert_rewrite("widget_page")
 # One thread a test: the machine is shared, and small arrays gain nothing from more.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+BUILD = Path(__file__).resolve().parent.parent / "_build"
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -32,6 +34,22 @@ HOW_TO_INSTALL = (
     "    sudo apt-get install chromium\n"
     "or name one that you have in the environment variable CHROMIUM."
 )
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest chooses by mark
+def pytest_collection_modifyitems(items):
+    """Mark what needs the built book: the tests that ask for `built`, if only by way of others."""
+    for item in items:
+        if "built" in getattr(item, "fixturenames", ()):
+            item.add_marker("built")
+
+
+@pytest.fixture(scope="session")
+def built() -> Path:
+    """The folder of the built book."""
+    if not (BUILD / "html" / "index.html").exists():
+        pytest.fail("The book is not built: run `make book`.", pytrace=False)
+    return BUILD
 
 
 def find_chromium(playwright) -> str:
@@ -167,6 +185,12 @@ def serve():
     yield start
     with ThreadPoolExecutor(max_workers=32) as pool:
         list(pool.map(stop, servers.values()))
+
+
+@pytest.fixture(scope="session")
+def book(built, serve) -> str:
+    """Serve the built book; return its URL, without a last slash."""
+    return serve(built / "html")
 
 
 @pytest.fixture

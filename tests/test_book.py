@@ -26,7 +26,6 @@ from benchmarks.pages import documents
 from cnnlib.widgets.base import cat_photo
 
 ROOT = Path(__file__).resolve().parent.parent
-HTML = ROOT / "_build" / "html"
 WIDTHS = [360, 768, 1024, 1440]
 
 
@@ -56,15 +55,12 @@ def load_extension():
 
 
 @pytest.fixture
-def visit(new_page, serve):
+def visit(new_page, book):
     """Open pages of the built book: ``visit("book/intro", width=360, color_scheme="dark")``."""
-    if not (HTML / "index.html").exists():
-        pytest.fail("The book is not built: run `make book`.", pytrace=False)
-    base = serve(HTML)
 
     def open_page(name: str, anchor: str = "", **options):
         page = new_page(**options)
-        page.goto(f"{base}/{name}.html{anchor}")
+        page.goto(f"{book}/{name}.html{anchor}")
         if options.get("java_script_enabled", True):
             page.evaluate("window.MathJax?.startup?.promise")
             page.evaluate("document.fonts.ready.then(() => {})")
@@ -82,21 +78,21 @@ def wait_for_all(page) -> None:
 
 
 @pytest.fixture(scope="module", params=[*PAGES, "search", "genindex"])
-def opened(request, browser, serve):
+def opened(request, browser, book):
     """Each page, opened once for the tests that only look; pytest puts them side by side."""
     page = fresh_page(browser)
     page.name = request.param
-    page.asked = page_weight.requested(page, serve(HTML), page.name)
+    page.asked = page_weight.requested(page, book, page.name)
     wait_for_all(page)
     yield page
     page.context.close()
 
 
 @pytest.fixture(scope="module", params=WITH_WIDGET)
-def lively(request, browser, serve):
+def lively(request, browser, book):
     """Each page with widgets, opened once for the tests that press and turn."""
     page = fresh_page(browser)
-    page.goto(f"{serve(HTML)}/{request.param}.html")
+    page.goto(f"{book}/{request.param}.html")
     wait_for_all(page)
     yield page
     page.context.close()
@@ -596,17 +592,17 @@ def test_sliders_joined_by_jslink_move_the_explorer(visit, name):
 
 @pytest.mark.browser
 @pytest.mark.parametrize("name", WITH_WIDGET)
-def test_nothing_jumps_when_a_widget_comes(browser, serve, name):
-    seen = widget_appearance.appearance(browser, f"{serve(HTML)}/{name}.html", width=360)
+def test_nothing_jumps_when_a_widget_comes(browser, book, name):
+    seen = widget_appearance.appearance(browser, f"{book}/{name}.html", width=360)
     assert seen["shift"] < widget_appearance.LIMIT_SHIFT, seen["moved"]
 
 
 @pytest.mark.browser
-def test_a_font_that_comes_late_moves_nothing(new_page, serve):
+def test_a_font_that_comes_late_moves_nothing(new_page, book):
     page, held = new_page(360), []
     page.add_init_script(widget_appearance.WATCH)
     page.route("**/*.woff2", lambda route: held.append(route))
-    page.goto(f"{serve(HTML)}/book/14_residual_blocks.html", wait_until="domcontentloaded")
+    page.goto(f"{book}/book/14_residual_blocks.html", wait_until="domcontentloaded")
     page.wait_for_function("seen.arrived")
     page.wait_for_timeout(1000)
     assert held
@@ -623,7 +619,7 @@ NEEDED = re.compile(r"\.html$|\.css$|/static-widgets\.js$|/\w+-[0-9a-f]{12}\.(js
 
 @pytest.mark.browser
 @pytest.mark.parametrize("name", WITH_WIDGET)
-def test_widgets_wait_for_nothing_that_they_do_not_need(new_page, serve, name):
+def test_widgets_wait_for_nothing_that_they_do_not_need(new_page, book, name):
     """How soon they come is for `benchmarks/widget_appearance.py` to say; here, before what."""
     page, held = new_page(), []
 
@@ -635,7 +631,7 @@ def test_widgets_wait_for_nothing_that_they_do_not_need(new_page, serve, name):
 
     page.route("**/*", hold)
     with page.expect_request(re.compile("bootstrap")):  # the theme's own scripts, say
-        page.goto(f"{serve(HTML)}/{name}.html", wait_until="commit")
+        page.goto(f"{book}/{name}.html", wait_until="commit")
         page.wait_for_function(widget_page.ALIVE)
     assert page.locator(".live-widget .lw-alert").count() == 0
     assert page.evaluate("document.readyState") != "complete"
@@ -643,8 +639,8 @@ def test_widgets_wait_for_nothing_that_they_do_not_need(new_page, serve, name):
 
 
 @pytest.mark.browser
-def test_page_is_light(opened):
-    weight = page_weight.weigh(HTML, opened.asked)
+def test_page_is_light(opened, built):
+    weight = page_weight.weigh(built / "html", opened.asked)
     assert weight["bytes"] < page_weight.LIMIT, weight["largest"]
 
 
