@@ -553,6 +553,59 @@ def test_every_source_is_cited_by_a_key_that_exists():
     assert cited <= keys
 
 
+# --- Links ------------------------------------------------------------------------------------
+
+LABEL = re.compile(r"^\(([\w-]+)\)=$|^:name: ([\w-]+)$|\$\$ *\(([\w-]+)\)", re.MULTILINE)
+REFERENCE = re.compile(r"\{(?:ref|numref|eq)\}`(?:[^`]*<)?([\w-]+)>?`")
+LINK = re.compile(r"\]\((?!\w+:)([^)\s#]+)")
+INLINE_CODE = re.compile(r"(?<!`)`[^`\n]+`(?!`)")
+
+
+def prose(path: Path) -> str:
+    """Return the text of a page: a notebook's Markdown cells, or the whole file."""
+    if path.suffix != ".ipynb":
+        return path.read_text()
+    cells = nbformat.read(path, as_version=4).cells
+    return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+
+
+def labels(path: Path) -> set[str]:
+    """Return what a page lets others refer to: sections, equations and figures."""
+    found = {"".join(groups) for groups in LABEL.findall(prose(path))}
+    if path.suffix == ".ipynb":
+        figures = (
+            cell.metadata.get("mystnb", {}).get("figure", {})
+            for cell in code_cells(nbformat.read(path, as_version=4))
+        )
+        found |= {figure["name"] for figure in figures if "name" in figure}
+    return found
+
+
+def dead_ends(path: Path, known: set[str]) -> list[str]:
+    """Return the links of a page to files that are not there, and to labels that nobody has."""
+    text = prose(path)
+    links = [link for link in LINK.findall(INLINE_CODE.sub("", text)) if link not in known]
+    missing = [link for link in links if not (path.parent / link).exists()]
+    return missing + sorted(set(REFERENCE.findall(text)) - known)
+
+
+def test_every_link_and_every_reference_leads_somewhere():
+    pages = [*NOTEBOOKS, *(ROOT / "book").glob("*.md"), ROOT / "README.md"]
+    known = set().union(*map(labels, pages))
+    assert {path.name: ends for path in pages if (ends := dead_ends(path, known))} == {}
+
+
+def test_dead_ends_are_found(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "(sec-here)=\n# Title\n$$ x $$ (eq-x)\n"
+        "[a](page.md#title), [b](https://a.b/c), [c](sec-here), `[d](only/code.md)`, "
+        "[e](gone.ipynb), {ref}`sec-here`, {eq}`eq-x`, {numref}`fig-gone`, {ref}`words <sec-gone>`"
+    )
+    assert labels(page) == {"sec-here", "eq-x"}
+    assert dead_ends(page, labels(page)) == ["gone.ipynb", "fig-gone", "sec-gone"]
+
+
 # --- The environment --------------------------------------------------------------------------
 
 
