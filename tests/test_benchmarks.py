@@ -93,6 +93,7 @@ def test_the_textbook_loop_learns(few, workers):
     assert all((p != before[name]).any() for name, p in model.named_parameters())
 
 
+@pytest.mark.slow
 def test_every_step_before_compiling_trains(monkeypatch, few):
     monkeypatch.setattr(training_steps, "pictures", lambda *_: few["train"].subset(slice(128)))
     for step in takewhile(lambda step: step != "compiled", training_steps.STEPS):
@@ -131,6 +132,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(time_to_accuracy, "RECIPES", budgets)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", time_to_accuracy.RECIPES)
 def test_a_recipe_says_how_far_it_came(monkeypatch, few, recipe):
     quick(monkeypatch)

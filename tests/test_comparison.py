@@ -401,6 +401,7 @@ def test_the_first_step_begins_with_torchs_own_kernels():
     assert fast_steps.start(10, identity=True).stages[1].conv1.weight.max() == 1
 
 
+@pytest.mark.slow
 def test_the_recipe_is_tested_in_views(tmp_path, monkeypatch):
     quick = replace(cifar10_fast.CONFIG, epochs=1, device="cpu", precision="fp32")
     record = full(replace(cifar10_fast.COMPARISON, config=quick), tmp_path, monkeypatch)
@@ -417,6 +418,7 @@ def test_the_rate_is_that_of_the_fastest_product(monkeypatch):
     assert rate == 2 * 64**3 / 2  # a multiply-accumulate is two
 
 
+@pytest.mark.slow
 def test_trials_change_one_thing_and_never_see_a_test_picture(tmp_path, monkeypatch):
     quick = replace(fast_trials.COMPARISON.config, epochs=1, device="cpu", precision="fp32")
     guess, trial = "the recipe", "twice the weight decay"

@@ -195,6 +195,7 @@ def test_stand_in_is_drawn_the_same_every_time():
         data.stand_in(10, 0)
 
 
+@pytest.mark.slow
 def test_stand_in_is_told_apart_by_shape_and_not_by_pixels():
     train, test = data.stand_in(2000, 500)
 

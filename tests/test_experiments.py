@@ -80,6 +80,7 @@ def test_the_confusion_matrix_by_hand():
     assert common.count_pairs(true, said, 3).tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 2]]
 
 
+@pytest.mark.slow
 def test_the_command_lists_its_experiments():
     files = {path.stem for path in (ROOT / "experiments").glob("*.py")}
     assert set(command.EXPERIMENTS) == files - {"__init__", "__main__", "common", "comparison"}

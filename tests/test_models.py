@@ -310,6 +310,7 @@ def test_a_seed_fixes_the_weights(name):
     assert not all(torch.equal(first[key], another[key]) for key in first)
 
 
+@pytest.mark.slow
 @each_kind
 def test_compiles_to_one_graph(name):
     # Traced as for a real compiler, forward and backward, and run by torch: compiling the large
@@ -320,6 +321,7 @@ def test_compiles_to_one_graph(name):
     torch.testing.assert_close(compiled(x), model(x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lenet5", "lenet5_1998"])
 def test_compiles_for_good(name):
     model = build(name)
@@ -328,6 +330,7 @@ def test_compiles_for_good(name):
     torch.testing.assert_close(compiled(x), model(x))
 
 
+@pytest.mark.slow
 @each_kind
 def test_exports_with_any_batch_size(name):
     model = build(name).eval()

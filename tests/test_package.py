@@ -43,6 +43,7 @@ def test_an_unknown_profile_is_refused(monkeypatch):
         profiles.profile()
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_widgets_and_records(tmp_path):
     # From a copy: setuptools leaves a folder `build` beside the sources.
     source = shutil.copytree(ROOT, tmp_path / "source", ignore=shutil.ignore_patterns(*SKIPPED))

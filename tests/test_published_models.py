@@ -89,6 +89,7 @@ def test_alexnet_is_torchvisions():
     agree(model, reference, 95, 120)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize("name", VGGS)
 def test_vgg_is_torchvisions(name, batch_norm):

@@ -169,6 +169,7 @@ class TestShippedWeights:
         assert facts["architecture"] == record.architecture["name"]
         assert probe(model) == pytest.approx(record.checkpoint["probe"], abs=1e-3)
 
+    @pytest.mark.slow
     def test_the_checkpoint_reaches_its_accuracy_again(self, name):
         record = records.load(name)
         model, facts = shipped_model(record)

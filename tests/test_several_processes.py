@@ -18,6 +18,8 @@ from cnnlib import provenance, records
 from cnnlib.prediction import load_model
 from cnnlib.training import load_checkpoint, processes
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = Path(shared_run.__file__)
 

@@ -14,6 +14,7 @@ survival = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(survival)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", faults.CASES)
 def test_the_run_goes_on_after(what, tmp_path):
     said = faults.outcome(what, tmp_path)

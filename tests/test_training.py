@@ -300,6 +300,7 @@ class TestTraining:
         assert finals[precision] == pytest.approx(finals["fp32"], rel=0.05)
         assert finals[precision] != finals["fp32"]  # so the lower precision was really used
 
+    @pytest.mark.slow
     def test_compiling_keeps_the_names_and_the_numbers(self):
         batches = in_batches(*pictures(16))  # batches of one size: one compilation
         model, reference = linear_model(), linear_model()
@@ -453,6 +454,7 @@ class TestSurvival:
             next(run)
         assert path.read_bytes() == after_one
 
+    @pytest.mark.slow
     def test_ten_kills_at_random_steps_change_no_bit(self, tmp_path):
         script = Path(__file__).with_name("killed_run.py")
 
