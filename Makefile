@@ -9,7 +9,7 @@ SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export CNNLIB_PROFILE ?= short
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve test colab notebooks full lint lock clean chromium
+.PHONY: help book serve test check colab notebooks full lint lock clean chromium
 
 help:           ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,15 +46,16 @@ serve: $(READY) ## show the built book at http://127.0.0.1:8000
 	@test -f _build/html/index.html || $(MAKE) book
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
 
-test: $(READY) chromium ## run every check: about twenty minutes on two cores
+test: $(READY) chromium ## run every check: about fifteen minutes on two cores
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest -q -m "not browser" -n 2
+	$(BIN)/pytest -q -m "not built" -n 2
 	@$(MAKE) --no-print-directory colab
-	@# Last chapters first: the last takes longest, and would else begin when all others are through.
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q --nbval --nbval-current-env --nbval-cell-timeout=1800 \
-	  -n 2 --dist loadfile --no-loadscope-reorder $$(ls -r book/*.ipynb)
 	@$(MAKE) --no-print-directory book
-	$(BIN)/pytest -q -m browser -n 2
+	$(BIN)/pytest -q -m built -n 2
+
+check: $(READY) chromium ## run the quick checks, two minutes: what a change of one file can break
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/pytest -q -m "not slow and not built" -n 2
 
 colab: $(OLD)/.ready ## run the widgets' Python side under Colab's ipywidgets
 	$(OLD)/bin/python -m pytest -q -p no:cacheprovider tests/test_ipywidgets.py

@@ -76,7 +76,7 @@ def clean(notebook: dict) -> None:
         ignored = IGNORED in cell["metadata"].get("tags", [])
         pictured = any(map(is_picture, cell["outputs"]))
         if ignored or pictured or cell["execution_count"] is None:
-            cell.update(outputs=[], execution_count=None)  # nbval runs it, and compares nothing
+            cell.update(outputs=[], execution_count=None)  # of what is not run nothing is compared
             continue
         cell.update(outputs=merged(cell["outputs"]), execution_count=count)
         for output in cell["outputs"]:
