@@ -111,6 +111,4 @@ if __name__ == "__main__":
             found["too few"] = refused(lambda: list(train(small_model(), few, config=CONFIG)))
             found["from first"] = processes.from_first(lambda: [dist.get_rank(), "first"])
             found["raised"] = refused(lambda: processes.from_first(lambda: int("seven")))
-            common = CONFIG.__class__(**asdict(CONFIG) | {"sync_batch_norm": True})
-            found["common"] = refused(lambda: train(small_model(True), few, config=common))
         (where / f"rank-{processes.rank()}.json").write_text(json.dumps(found))

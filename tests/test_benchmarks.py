@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import streaming, time_to_accuracy, training_steps, training_throughput
+from benchmarks import time_to_accuracy, training_steps, training_throughput
 from benchmarks.recording import RESULTS, conditions
 from cnnlib import data
 from cnnlib.models import create_model
 from experiments import cifar10_fast
 
-BY_TRAINING = ["networks", "streaming", "training_steps", "training_throughput"]
+BY_TRAINING = ["networks", "training_steps", "training_throughput"]
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_a_result_names_its_device_and_versions(name):
     assert result["precision"] in ("bf16", "fp16", "fp32")
 
 
-@pytest.mark.parametrize("name", ["streaming", "training_steps", "training_throughput"])
+@pytest.mark.parametrize("name", ["training_steps", "training_throughput"])
 def test_what_was_timed_were_photographs(name):
     assert recorded(name)["data"].startswith("CIFAR-10")
 
@@ -48,10 +48,6 @@ def test_augmentation_takes_little_of_a_step():
     assert set(networks) == set(training_throughput.NETWORKS)
     for found in networks.values():
         assert found["augmentation_share"] <= training_throughput.AUGMENTATION_AT_MOST
-
-
-def test_streaming_keeps_most_of_the_speed():
-    assert recorded("streaming")["ratio"] >= streaming.LEAST
 
 
 def test_ratios_follow_from_the_speeds():

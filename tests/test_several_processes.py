@@ -92,7 +92,6 @@ def test_with_batch_norm_both_end_with_one_network(two):
 def test_what_cannot_be_is_refused_by_all(two):
     for result in two:
         assert "batch of 1 cannot be shared by 2 processes" in result["too few"]
-        assert "the device is cpu" in result["common"]
         assert result["from first"] == [0, "first"]
         assert "seven" in result["raised"]
 
@@ -150,15 +149,6 @@ def test_an_experiment_runs_in_two_processes_and_writes_once(tmp_path):
     path = tmp_path / "runs" / record.checkpoint["file"]
     assert provenance.file_sha256(path) == record.checkpoint["sha256"]
     assert load_model(path).card.data == record.data["name"]
-
-
-def test_common_norms_take_the_place_of_each_batch_norm():
-    weight = torch.arange(4.0)
-    model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), torch.nn.BatchNorm2d(4))
-    model[1].weight.data.copy_(weight)
-    common = processes.with_common_norms(model, torch.device("cuda"))
-    assert [type(layer) for layer in common] == [torch.nn.Conv2d, torch.nn.SyncBatchNorm]
-    assert torch.equal(common[1].weight, weight)
 
 
 def test_alone_nothing_is_shared():

@@ -235,7 +235,7 @@ class TestHalfPrecision:
 
     def test_the_norm_that_is_clipped_is_the_unscaled_one(self):
         model, before = network(), network()
-        options = {"momentum": 0.0, "nesterov": False, "weight_decay": 0.0, "lr": 1.0}
+        options = {"momentum": 0.0, "weight_decay": 0.0, "lr": 1.0}
         config = replace(HALF, epochs=1, grad_clip=1e-2, **options)
         fit(model, batches()[:1], config=config)
         pairs = zip(model.parameters(), before.parameters(), strict=True)

@@ -7,7 +7,7 @@ of the environment variables ``CNNLIB_DATA`` and ``CNNLIB_CIFAR10_URL``.
 
 from __future__ import annotations
 
-from .batches import DeviceBatches, StreamedBatches
+from .batches import DeviceBatches
 from .cifar import CIFAR10_CLASSES, cifar10
 from .drawn import stand_in
 from .imageset import ImageSet, cat, channel_statistics, digits, split
@@ -17,7 +17,6 @@ __all__ = [
     "CIFAR10_CLASSES",
     "DeviceBatches",
     "ImageSet",
-    "StreamedBatches",
     "cat",
     "channel_statistics",
     "cifar10",

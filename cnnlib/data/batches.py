@@ -40,12 +40,12 @@ class DeviceBatches:
         N pictures ``(N, C, H, W)``.
     batch_size : int
         Pictures a step; the last batch of an epoch may be smaller.
-    device : str or torch.device
-        Where the pixels are kept and the batches are made.
-    seed : int
-        Seed of order and augmentation.
     shuffle : bool
         A new order every epoch; otherwise the set's own order.
+    drop_last : bool
+        Leave a smaller last batch out.
+    seed : int
+        Seed of order and augmentation.
     crop : int
         Pad by so many pixels on every side, then cut the picture's size out at random.
     padding_mode : {"zeros", "reflect"}
@@ -64,17 +64,15 @@ class DeviceBatches:
         be any pixel, so the border may clip it (DeVries and Taylor, arXiv:1708.04552).
     mean, std : sequence of float, length C, optional
         Normalise to ``(pixel / 255 - mean) / std``; without them values lie in [0, 1].
-    dtype : torch.dtype, optional
-        Of the images; float32 by default.
+    device : str or torch.device
+        Where the pixels are kept and the batches are made.
     channels_last : bool
         Memory format of the images; the shape is ``(n, C, H, W)`` either way.
-    drop_last : bool
-        Leave a smaller last batch out.
 
     Yields
     ------
-    images : torch.Tensor, shape (n, C, H, W)
-        Of `dtype`, on `device`.
+    images : torch.Tensor of float32, shape (n, C, H, W)
+        On `device`.
     labels : torch.Tensor of int64, shape (n,)
         On `device`.
 
@@ -106,9 +104,9 @@ class DeviceBatches:
         data: ImageSet,
         batch_size: int = 128,
         *,
-        device: str | torch.device = "cpu",
-        seed: int = 0,
         shuffle: bool = True,
+        drop_last: bool = False,
+        seed: int = 0,
         crop: int = 0,
         padding_mode: str = "zeros",
         size: int | dict[int, int] | None = None,
@@ -116,9 +114,8 @@ class DeviceBatches:
         cutout: int = 0,
         mean=None,
         std=None,
-        dtype: torch.dtype | None = None,
+        device: str | torch.device = "cpu",
         channels_last: bool = True,
-        drop_last: bool = False,
     ):
         # Here, so that `cnnlib.data` itself is quick to import.
         import torch
@@ -128,16 +125,14 @@ class DeviceBatches:
         if flip not in (True, False, "alternating"):
             raise ValueError(f'flip={flip!r}: choose True, False or "alternating"')
         self.batch_size, self.seed, self.shuffle = batch_size, seed, shuffle
-        self.crop, self.flip, self.cutout = crop, flip, cutout
+        self.crop, self.padding_mode, self.flip, self.cutout = crop, padding_mode, flip, cutout
         self.device, self.channels_last = torch.device(device), channels_last
-        self.dtype = dtype or torch.float32
         self.classes, self.epoch = data.classes, 0
         self._name, self._digest = data.name, _digest(data)
         self._pictures, self._channels, self._height, self._width = data.images.shape
         self.n = self._pictures // batch_size * batch_size if drop_last else self._pictures
 
-        self._padding_mode = padding_mode
-        self._keep(data.images)
+        self._pixels = self._padded(data.images)
         self._labels = torch.tensor(data.labels).to(self.device)
         self.mean, self.std = self._statistics(mean, std)
         self._scale, self._offset = self._normalisation()
@@ -166,13 +161,12 @@ class DeviceBatches:
             "seed": self.seed,
             "shuffle": self.shuffle,
             "crop": self.crop,
-            "padding_mode": self._padding_mode,
+            "padding_mode": self.padding_mode,
             "size": list(self.size.items()),
             "flip": self.flip,
             "cutout": self.cutout,
             "mean": list(self.mean),
             "std": list(self.std),
-            "dtype": str(self.dtype),
         }
 
     def __iter__(self):
@@ -183,29 +177,21 @@ class DeviceBatches:
             step = Draws(*(drawn[start:stop] for drawn in draws))
             yield self._images(step, *shown), self._labels[step.order]
 
-    def _keep(self, images: np.ndarray) -> None:
-        """Keep all pictures on the device."""
-        height, width = self._height + 2 * self.crop, self._width + 2 * self.crop
-        size = len(images) * self._channels * height * width
-        with memory.enough(
-            f"{len(images):,} pictures, padded by {self.crop}, take {size / 2**20:,.0f} MiB, more "
-            f"than {self.device} has left. Take fewer, or leave them on the disk: StreamedBatches."
-        ):
-            self._pixels = self._padded(images)
-
-    def _source(self, order: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return padded pictures as rows of pixels, and which of them to serve."""
-        return self._pixels, order
-
     def _padded(self, images: np.ndarray) -> torch.Tensor:
         """Pad pictures and return one row a pixel, (N * H * W, C): a batch is a gather of rows."""
         import torch
 
+        height, width = self._height + 2 * self.crop, self._width + 2 * self.crop
+        size = len(images) * self._channels * height * width
         edge = ((0, 0), (self.crop, self.crop), (self.crop, self.crop), (0, 0))
-        mode = "reflect" if self._padding_mode == "reflect" else "constant"
-        padded = np.pad(np.asarray(images).transpose(0, 2, 3, 1), edge, mode=mode)
-        pixels = np.ascontiguousarray(padded).reshape(-1, self._channels)
-        return torch.from_numpy(pixels).to(self.device)
+        mode = "reflect" if self.padding_mode == "reflect" else "constant"
+        with memory.enough(
+            f"{len(images):,} pictures, padded by {self.crop}, take {size / 2**20:,.0f} MiB, more "
+            f"than {self.device} has left. Take fewer, or smaller ones."
+        ):
+            padded = np.pad(images.transpose(0, 2, 3, 1), edge, mode=mode)
+            pixels = np.ascontiguousarray(padded).reshape(-1, self._channels)
+            return torch.from_numpy(pixels).to(self.device)
 
     def _draw(self) -> Draws:
         """Draw one epoch on the CPU, everything always, so that options do not shift the rest."""
@@ -240,14 +226,13 @@ class DeviceBatches:
 
         n = len(step.order)
         padded_height, padded_width = self._height + 2 * self.crop, self._width + 2 * self.crop
-        pixels, order = self._source(step.order)
         row = torch.arange(height, device=self.device)
         column = torch.arange(width, device=self.device)
-        rows = (order * padded_height + step.shift[:, 0])[:, None] + row
+        rows = (step.order * padded_height + step.shift[:, 0])[:, None] + row
         columns = torch.where(step.flip[:, None], width - 1 - column, column)
         columns = columns + step.shift[:, 1:]
         index = rows[:, :, None] * padded_width + columns[:, None, :]  # (n, H, W)
-        pixels = pixels.index_select(0, index.view(-1)).view(n, -1)  # (n, H * W * C)
+        pixels = self._pixels.index_select(0, index.view(-1)).view(n, -1)  # (n, H * W * C)
         values = pixels.shape[1]
         images = torch.addcmul(self._offset[:values], pixels.float(), self._scale[:values])
         images = images.view(n, height, width, self._channels)
@@ -257,7 +242,7 @@ class DeviceBatches:
             rows = (rows >= 0) & (rows < self.cutout)
             columns = (columns >= 0) & (columns < self.cutout)
             images.masked_fill_((rows[:, :, None] & columns[:, None, :])[..., None], 0.0)
-        images = images.to(self.dtype).permute(0, 3, 1, 2)
+        images = images.permute(0, 3, 1, 2)
         return images if self.channels_last else images.contiguous()
 
     def _statistics(self, mean, std) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -285,31 +270,6 @@ class DeviceBatches:
         return scale.to(self.device), offset.to(self.device)
 
 
-class StreamedBatches(DeviceBatches):
-    """The same batches, of pictures that stay where they are: a set larger than memory.
-
-    Only the pixels of one batch are read at a time, so let the pictures be an array that NumPy maps
-    from the disk::
-
-        images = np.load("images.npy", mmap_mode="r")  # (N, C, H, W) of uint8
-        train, validation = split(ImageSet(images, labels, classes, "mine"))
-        batches = StreamedBatches(train, 128)
-
-    The parts of a split stay on the disk too. Parameters, batches and attributes are those of
-    `DeviceBatches`, to the last bit.
-    """
-
-    def _keep(self, images: np.ndarray) -> None:
-        self._images_on_disk = images
-
-    def _source(self, order: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        import torch
-
-        wanted, place = np.unique(order.cpu().numpy(), return_inverse=True)  # in the disk's order
-        pixels = self._padded(self._images_on_disk[wanted])
-        return pixels, torch.from_numpy(place).to(self.device)
-
-
 def _sides(size: int | dict[int, int] | None, data: ImageSet) -> dict[int, int]:
     """Return the side from each epoch on; nothing, if the picture's own height and width stay."""
     sides = {} if size is None else {0: size} if isinstance(size, int) else dict(size)
@@ -324,7 +284,7 @@ def _sides(size: int | dict[int, int] | None, data: ImageSet) -> dict[int, int]:
 
 
 def _digest(data: ImageSet) -> str:
-    """Hash the labels, and about a hundred pictures: a set on a disk is not read for it."""
+    """Hash the labels, and about a hundred pictures."""
     some = data.images[:: max(1, len(data) // 100)]
     digest = hashlib.sha256(np.ascontiguousarray(some))
     digest.update(np.ascontiguousarray(data.labels, dtype="<i8"))

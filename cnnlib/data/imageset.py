@@ -10,45 +10,9 @@ import numpy as np
 from PIL import Image
 
 
-class RowsOnDisk:
-    """Some pictures of an array that NumPy maps from the disk, read when they are asked for.
-
-    It is indexed as an array is along its first dimension; ``numpy.asarray`` reads all of it.
-
-    Parameters
-    ----------
-    array : numpy.ndarray or RowsOnDisk, shape (N, ...)
-        On the disk.
-    rows : ndarray of int, shape (n,)
-        Which of them, in this order.
-    """
-
-    def __init__(self, array: np.ndarray | RowsOnDisk, rows: np.ndarray):
-        self._array, self._rows = array, rows
-        self.shape, self.ndim, self.dtype = (len(rows), *array.shape[1:]), array.ndim, array.dtype
-
-    def __len__(self):
-        return len(self._rows)
-
-    def __getitem__(self, index):
-        return self._array[self._rows[index]]
-
-    def __array__(self, dtype=None, copy=None):
-        return np.asarray(self[:], dtype=dtype)
-
-
-def is_on_disk(images: np.ndarray | RowsOnDisk) -> bool:
-    """Tell whether pictures stay on the disk until they are asked for."""
-    return isinstance(images, RowsOnDisk) or isinstance(images.base, np.memmap)
-
-
 @dataclass(frozen=True, eq=False)
 class ImageSet:
     """A set of labelled pictures, all of one size.
-
-    Pictures that NumPy maps from the disk (``numpy.load(path, mmap_mode="r")``) stay there, and
-    so do those of a `subset`, of `only` and of `split`; `StreamedBatches` reads them batch by
-    batch. Their `images` are then indexed along the first dimension alone.
 
     Parameters
     ----------
@@ -74,8 +38,7 @@ class ImageSet:
     name: str
 
     def __post_init__(self):
-        images, labels = self.images, np.asarray(self.labels)
-        images = images if isinstance(images, RowsOnDisk) else np.asarray(images)
+        images, labels = np.ascontiguousarray(self.images), np.asarray(self.labels)
         if images.dtype != np.uint8 or images.ndim != 4:
             raise ValueError(
                 f"images are {images.dtype} with shape {images.shape}; uint8 with shape "
@@ -94,8 +57,6 @@ class ImageSet:
                 f"label {labels[outside[0]]} of image {outside[0]} is outside the "
                 f"{len(self.classes)} classes; labels run from 0 to {len(self.classes) - 1}"
             )
-        if not is_on_disk(images):
-            images = np.ascontiguousarray(images)
         object.__setattr__(self, "images", images)
         object.__setattr__(self, "labels", labels.astype(np.int64, copy=False))
         object.__setattr__(self, "classes", tuple(str(name) for name in self.classes))
@@ -140,7 +101,7 @@ class ImageSet:
             chosen = np.arange(len(self))[indices]
         except IndexError as error:
             raise ValueError(f"no such pictures among these {len(self)}: {error}") from None
-        return self._chosen(chosen, self.labels[chosen], self.classes)
+        return ImageSet(self.images[chosen], self.labels[chosen], self.classes, self.name)
 
     def only(self, *classes: str) -> ImageSet:
         """Return the pictures of these classes alone, labelled 0, 1, ... in the order given.
@@ -167,12 +128,7 @@ class ImageSet:
         new_label[[self.classes.index(name) for name in classes]] = np.arange(len(classes))
         labels = new_label[self.labels]
         kept = np.flatnonzero(labels >= 0)
-        return self._chosen(kept, labels[kept], classes)
-
-    def _chosen(self, rows: np.ndarray, labels: np.ndarray, classes: tuple[str, ...]) -> ImageSet:
-        on_disk = is_on_disk(self.images)
-        images = RowsOnDisk(self.images, rows) if on_disk else self.images[rows]
-        return ImageSet(images, labels, classes, self.name)
+        return ImageSet(self.images[kept], labels[kept], classes, self.name)
 
 
 def split(data: ImageSet, validation: int = 5000, seed: int = 0) -> tuple[ImageSet, ImageSet]:

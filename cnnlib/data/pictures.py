@@ -52,7 +52,7 @@ def image_folder(
         If there is no picture, no class folder, a broken picture (named), a mixture of sizes, a
         corrupt archive, or train and test differ in their classes; if `size` is less than 1; or
         if the pixels of an archive take more than 512 MiB. A folder's may take what memory there
-        is, twice over while they are put in order; for a larger set, see `StreamedBatches`.
+        is, twice over while they are put in order.
     """
     path = Path(path).expanduser()
     parts = read_pictures(path, archives.read_files(path, is_picture), size, skip_broken)

@@ -14,7 +14,7 @@ from torch import nn
 
 from cnnlib.files import remove_leftovers, write_atomically
 
-CHECKPOINT_VERSION = 3
+CHECKPOINT_VERSION = 4
 
 # What every checkpoint holds, and of what kind it is.
 _PARTS = {

@@ -165,8 +165,6 @@ class _Run:
         self.layout = torch.channels_last if config.channels_last else torch.contiguous_format
         with memory.enough(f"The network does not fit into the memory of {self.device}."):
             self.model = model.to(self.device, memory_format=self.layout)
-        if config.sync_batch_norm and processes.count() > 1:
-            self.model = processes.with_common_norms(self.model, self.device)
         self.optimizer = _optimizer(self.model, config, param_groups)
         self.average = MovingAverage(self.model, config.ema) if config.ema else None
         if config.compile:
@@ -418,8 +416,8 @@ def _optimizer(model, config, param_groups):
         return torch.optim.AdamW(groups, lr=config.lr)
     if config.optimizer == "muon":
         return Muon(groups, lr=config.lr, momentum=config.momentum)
-    nesterov = config.nesterov and config.momentum > 0
-    return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=nesterov)
+    momentum = config.momentum
+    return torch.optim.SGD(groups, lr=config.lr, momentum=momentum, nesterov=momentum > 0)
 
 
 def _kinds(parameters, config):

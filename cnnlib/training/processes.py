@@ -129,22 +129,6 @@ def side_by_side(model: nn.Module, device: torch.device) -> nn.Module:
     return DistributedDataParallel(model, [device] if device.type == "cuda" else None)
 
 
-def with_common_norms(model: nn.Module, device: torch.device) -> nn.Module:
-    """Make every BatchNorm take its mean and variance over the whole batch, not over a share.
-
-    Raises
-    ------
-    ValueError
-        If there is no GPU: torch has this for CUDA alone.
-    """
-    if device.type != "cuda":
-        raise ValueError(
-            f"sync_batch_norm is True, but the device is {device.type}: torch has SyncBatchNorm "
-            "for CUDA alone. Leave it out; then each process normalises over its own share."
-        )
-    return nn.SyncBatchNorm.convert_sync_batchnorm(model)
-
-
 def take_first_buffers(model: nn.Module) -> None:
     """Give every process the first one's running means and variances, which shares make differ."""
     if count() > 1:

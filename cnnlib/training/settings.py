@@ -29,9 +29,8 @@ class TrainConfig:
         Share of the run, in [0, 1), over which ``one_cycle`` and ``cosine`` rise to the peak.
     optimizer
         ``"sgd"``, ``"adamw"`` or ``"muon"``, see :class:`Muon`.
-    momentum, nesterov
-        Of ``"sgd"``: the momentum, in [0, 1), and whether it is Nesterov's. ``"muon"`` takes the
-        momentum too, always Nesterov's.
+    momentum
+        Of ``"sgd"`` and ``"muon"``, in [0, 1): always Nesterov's.
     kernel_lr
         Of ``"muon"``: the peak rate of the convolutions' kernels. All else learns at ``lr``.
     weight_decay
@@ -44,8 +43,6 @@ class TrainConfig:
     ema
         Decay of a moving average of the weights, in (0, 1), or None. With it, validation sees the
         average, and so does the caller after each epoch; the steps go on from the weights.
-    sync_batch_norm
-        Where several processes train on GPUs, let BatchNorm see the whole batch and not a share.
     device
         ``"auto"`` takes CUDA, then MPS, then the CPU.
     precision
@@ -76,13 +73,11 @@ class TrainConfig:
     warmup: float = 0.2
     optimizer: str = "sgd"
     momentum: float = 0.9
-    nesterov: bool = True
     kernel_lr: float = 0.05
     weight_decay: float = 5e-4
     label_smoothing: float = 0.0
     grad_clip: float | None = None
     ema: float | None = None
-    sync_batch_norm: bool = False
     device: str = "auto"
     precision: str = "auto"
     channels_last: bool = True
@@ -110,7 +105,7 @@ class TrainConfig:
         self._check("device", isinstance(self.device, str), "a name such as 'auto' or 'cpu'")
         self._check_choice("precision", ("auto", *PRECISIONS))
         self._check("seed", _is_int(self.seed), "an int")
-        for name in ("nesterov", "sync_batch_norm", "channels_last", "compile"):
+        for name in ("channels_last", "compile"):
             self._check(name, isinstance(getattr(self, name), bool), "True or False")
 
     def _check(self, name, is_good, wanted):
