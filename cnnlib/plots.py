@@ -29,10 +29,8 @@ NEAR_BLACK = "#101214"
 #: Every word that a figure may say by itself, for an edition in another language.
 WORDS = {
     "epoch": "epoch",
-    "step": "step",
     "loss": "loss",
     "accuracy": "accuracy",
-    "learning rate": "learning rate",
     "train": "train",
     "validation": "validation",
     "true": "true class",
@@ -345,32 +343,6 @@ def learning_curves(record: Any) -> Figure:
     return figure
 
 
-@matplotlib.rc_context(STYLE)
-def schedule(lrs: Any, steps_per_epoch: int | None = None) -> Figure:
-    """Draw the learning rate of every step.
-
-    Parameters
-    ----------
-    lrs : array
-        ``(steps,)``.
-    steps_per_epoch : int, optional
-        If given, the axis counts epochs.
-
-    Raises
-    ------
-    ValueError
-        If the rates are not a list of finite numbers.
-    """
-    lrs = _array(lrs, "lrs", 1)
-    figure = Figure(figsize=(WIDTH, 2.2), layout="constrained")
-    axes = figure.subplots()
-    axes.plot(np.arange(len(lrs)) / (steps_per_epoch or 1), lrs, color=INK["kernel"])
-    axes.set(title=WORDS["learning rate"], xlabel=WORDS["epoch" if steps_per_epoch else "step"])
-    axes.set_ylim(bottom=0)
-    axes.margins(x=0.01)
-    return figure
-
-
 def _runs(record: Any) -> list[list]:
     """Return the runs of a record, of a list of runs or of one run: a list of epochs each."""
     runs = record["runs"] if isinstance(record, dict) else getattr(record, "runs", record)
@@ -537,16 +509,6 @@ def matrices(*grids: Grid, signs: Sequence[str] = "", width: float = WIDTH) -> F
         left += table.shape[1] + 1
         axes.text(left - 0.5, rows / 2, sign, ha="center", va="center", fontsize=14)
     return figure
-
-
-def matrix(
-    values: Any,
-    role: str = "input",
-    title: str = "",
-    highlight: tuple[int, int, int, int] | None = None,
-) -> Figure:
-    """Draw one grid of numbers; the parameters are those of :class:`Grid`."""
-    return matrices(Grid(values, role, title, highlight))
 
 
 def _cells(axes: Axes, grid: Grid, texts: np.ndarray, left: float, top: float, tight: bool) -> None:

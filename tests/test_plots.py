@@ -57,7 +57,6 @@ FIGURES = {
     "signed maps": lambda: plots.feature_maps(rng.normal(size=(70, 90)), signed=True, limit=1.5),
     "kernels": lambda: plots.kernels(rng.normal(size=(16, 3, 3, 3))),
     "learning_curves": lambda: plots.learning_curves([one_run(), one_run(shift=0.1)]),
-    "schedule": lambda: plots.schedule([0.0, 0.1, 0.05], steps_per_epoch=1),
     "confusion_matrix": lambda: plots.confusion_matrix(
         np.diag(range(5)), ["automobile", "bird", "cat", "deer", "dog"]
     ),
@@ -142,15 +141,15 @@ def test_ids_are_unique_on_a_page_and_every_reference_is_met():
 @pytest.mark.parametrize("alt", ["", "  \n", None])
 def test_a_picture_needs_alternative_text(alt):
     with pytest.raises(ValueError, match="needs alt"):
-        picture(plots.schedule([1.0]), alt)
+        picture(plots.image_grid(IMAGES), alt)
 
 
 def test_the_bundle_has_one_form_for_each_reader():
-    figure = plots.schedule([0.1, 0.2])
-    shown = picture(figure, "The rate\n   doubles")
+    figure = plots.learning_curves(one_run())
+    shown = picture(figure, "The loss\n   falls")
     bundle = shown._repr_mimebundle_()
     assert set(bundle) == {"text/html", "image/png", "text/plain"}
-    assert bundle["text/plain"] == "<picture: The rate doubles>"
+    assert bundle["text/plain"] == "<picture: The loss falls>"
     assert bundle["text/html"].count("<svg") == 1
     assert css_variables() in bundle["text/html"]
     png = Image.open(io.BytesIO(base64.b64decode(bundle["image/png"])))
@@ -178,7 +177,8 @@ def test_the_svg_embeds_the_very_pixels():
 
 def test_pyplot_is_never_touched():
     code = (
-        "import sys; from cnnlib import page, plots; page.picture(plots.schedule([1]), 'A rate'); "
+        "import sys; from cnnlib import page, plots; "
+        "page.picture(plots.photo([[0, 1], [1, 0]]), 'Four pixels'); "
     )
     code += "assert 'matplotlib.pyplot' not in sys.modules and 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -186,7 +186,7 @@ def test_pyplot_is_never_touched():
 
 def test_drawing_leaves_matplotlib_as_it_was():
     before = dict(matplotlib.rcParams)
-    picture(plots.schedule([1.0]), "A rate")
+    picture(plots.learning_curves(one_run()), "The loss falls")
     assert dict(matplotlib.rcParams) == before
 
 
@@ -194,7 +194,7 @@ def test_drawing_leaves_matplotlib_as_it_was():
 def test_the_page_recolours_pictures(page):
     shown = [
         picture(FIGURES[name](), name)._repr_mimebundle_()["text/html"]
-        for name in ("schedule", "matrices")
+        for name in ("learning_curves", "matrices")
     ]
     page.set_viewport_size({"width": 360, "height": 800})
     theme = "<style>.text_html { background: #eee; padding: 1em }</style>"
@@ -475,16 +475,6 @@ def test_learning_curves_refuse(record, message):
         plots.learning_curves(record)
 
 
-def test_schedule():
-    axes = plots.schedule([0.0, 0.1, 0.2, 0.1], steps_per_epoch=2).axes[0]
-    assert axes.lines[0].get_ydata().tolist() == [0.0, 0.1, 0.2, 0.1]
-    assert axes.lines[0].get_xdata().tolist() == [0, 0.5, 1, 1.5]
-    assert axes.get_xlabel() == "epoch"
-    assert plots.schedule([0.1]).axes[0].get_xlabel() == "step"
-    with pytest.raises(ValueError, match="lrs holds nan"):
-        plots.schedule([0.1, np.nan])
-
-
 # ---- numbers in cells ----------------------------------------------------------------------
 
 
@@ -535,9 +525,9 @@ def test_matrices_show_every_number_in_its_colour():
     assert frame.get_edgecolor()[:3] == to_rgb(COLORS["highlight"][0])
 
 
-def test_matrix_leaves_a_cell_without_number_empty():
-    assert words_of(plots.matrix([[1, np.nan], [-0.0, 1250]])) == ["1", "0", "1250"]
-    assert words_of(plots.matrix([[0.125, 1 / 3]])) == ["0.125", "0.333"]
+def test_a_cell_without_number_is_empty():
+    assert words_of(plots.matrices(Grid([[1, np.nan], [-0.0, 1250]]))) == ["1", "0", "1250"]
+    assert words_of(plots.matrices(Grid([[0.125, 1 / 3]]))) == ["0.125", "0.333"]
 
 
 @pytest.mark.parametrize(
