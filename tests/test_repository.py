@@ -47,7 +47,7 @@ def tracked_files() -> list[Path]:
 MOST_LINES = 15
 ABSOLUTE_PATH = re.compile(r"""["'](/[A-Za-z]|~/|[A-Za-z]:\\)""")
 # What a cell calls whose output is taken away: a picture, a widget, a box of widgets.
-SHOWS = re.compile(r"\b(picture|plots\.network)\(|\b[A-Z]\w*(Explorer|Lab|Player|Box)\(")
+SHOWS = re.compile(r"\b(picture|drawing\.network)\(|\b[A-Z]\w*(Explorer|Lab|Player|Box)\(")
 # Tags of cells whose code a page folds away, or leaves out.
 FOLDED = {"hide-input", "remove-input", "hide-cell", "remove-cell"}
 UNSEEDED = [
