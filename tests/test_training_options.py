@@ -136,7 +136,6 @@ class TestTheSameBatches:
             ({"mean": (0.5, 0.3)}, r"batches\.mean was \[0\.5, 0\.4\], is \[0\.5, 0\.3\]"),
             ({"std": (0.2, 0.2)}, r"batches\.std was \[0\.2, 0\.3\], is \[0\.2, 0\.2\]"),
             ({"batch_size": 9}, r"batches\.batch_size was 8, is 9"),
-            ({"dtype": torch.float64}, r"batches\.dtype was .*float32.*float64"),
             ({"images": noise(seed=1)}, r"batches\.digest was "),
         ],
     )
