@@ -7,6 +7,7 @@ import math
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 from zoo import right, wrong, wrong_formulas
 
 # --- ReLU -----------------------------------------------------------------------------------------
@@ -267,3 +268,76 @@ wrong_formulas(
         "gamma and beta have changed": lambda x, g, b, eps: norm_with(x, b, g, eps),
     },
 )
+
+
+@right("check_fold_batch_norm")
+def _(weight, bias, gamma, beta, mean, variance, eps):
+    weight, bias, *norm = map(torch.tensor, (weight, bias, mean, variance, gamma, beta))
+    mean, variance, gamma, beta = norm
+    return fuse_conv_bn_weights(weight, bias, mean, variance, eps, gamma, beta)
+
+
+def kernel_by_kernel(new_kernel, new_bias):
+    """Return a student who takes one kernel after the other; s is its channel's scale."""
+
+    def student(weight, bias, gamma, beta, mean, variance, eps):
+        kernels, biases = weight.copy(), bias.copy()
+        for k in range(len(weight)):
+            s = gamma[k] / math.sqrt(variance[k] + eps)
+            kernels[k] = new_kernel(weight[k], s)
+            biases[k] = new_bias(bias[k], s, beta[k], mean[k])
+        return kernels, biases
+
+    return student
+
+
+def scaled(kernel, s):
+    return s * kernel
+
+
+right("check_fold_batch_norm")(kernel_by_kernel(scaled, lambda b, s, beta, m: s * b + beta - s * m))
+
+
+def by_eval(layer):
+    """Return a student who folds as torch does, and hands over other numbers than were given."""
+
+    def student(weight, bias, gamma, beta, mean, variance, eps):
+        given = layer(gamma=gamma, beta=beta, mean=mean, variance=variance, eps=eps)
+        scale = given["gamma"] / (given["variance"] + given["eps"]) ** 0.5
+        new_bias = F.batch_norm(
+            torch.tensor(bias)[None],
+            *(torch.tensor(given[name]) for name in ("mean", "variance", "gamma", "beta")),
+            eps=given["eps"],
+        )
+        return weight * scale[:, None, None, None], new_bias[0]
+
+    return student
+
+
+for words, student in {
+    "epsilon is forgotten": by_eval(lambda **given: given | {"eps": 0}),
+    "added to the standard deviation": by_eval(
+        lambda **given: (
+            given | {"variance": (given["variance"] ** 0.5 + given["eps"]) ** 2, "eps": 0}
+        )
+    ),
+    "divided by the variance": by_eval(
+        lambda **given: given | {"variance": (given["variance"] + given["eps"]) ** 2, "eps": 0}
+    ),
+    "gamma is forgotten": by_eval(lambda **given: given | {"gamma": np.ones_like(given["gamma"])}),
+    "beta is forgotten": by_eval(lambda **given: given | {"beta": np.zeros_like(given["beta"])}),
+    "the mean is forgotten": by_eval(
+        lambda **given: given | {"mean": np.zeros_like(given["mean"])}
+    ),
+    "the mean is added": by_eval(lambda **given: given | {"mean": -given["mean"]}),
+    "beta is scaled too": kernel_by_kernel(scaled, lambda b, s, beta, m: s * (b - m + beta)),
+    "own bias is forgotten": kernel_by_kernel(scaled, lambda b, s, beta, m: beta - s * m),
+    "own bias is not scaled": kernel_by_kernel(scaled, lambda b, s, beta, m: b + beta - s * m),
+    "the mean is not scaled": kernel_by_kernel(scaled, lambda b, s, beta, m: s * b + beta - m),
+    "the bias is only scaled": kernel_by_kernel(scaled, lambda b, s, beta, m: s * b),
+    "your bias is right": kernel_by_kernel(
+        lambda kernel, s: kernel, lambda b, s, beta, m: s * (b - m) + beta
+    ),
+    "your weights are right": kernel_by_kernel(scaled, lambda b, s, beta, m: b),
+}.items():
+    wrong("check_fold_batch_norm", words)(student)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from zoo import diagnosis
 
 from cnnlib.exercises import training
@@ -51,3 +52,25 @@ def test_a_gamma_along_the_wrong_axis_gets_a_hint():
         return gamma * (x - x.mean()) + beta
 
     assert training.check_batch_norm(student).message.endswith("`gamma.reshape(1, -1, 1, 1)`.")
+
+
+def test_a_scale_along_the_columns_gets_a_hint():
+    def student(weight, bias, gamma, beta, mean, variance, eps):
+        scale = gamma / np.sqrt(variance + eps)
+        return weight * scale, beta + scale * (bias - mean)
+
+    assert training.check_fold_batch_norm(student).message.endswith("`scale.reshape(-1, 1, 1, 1)`.")
+
+
+def test_the_folded_convolution_gives_what_the_two_layers_give():
+    """The answer that the check calls right is asked of torch's two layers, picture by picture."""
+    for setting in training.check_fold_batch_norm.settings:
+        weight, bias, gamma, beta, mean, variance = map(torch.tensor, setting[:-1])
+        x = torch.randn(
+            2, weight.shape[1], 5, 5, generator=torch.Generator().manual_seed(0)
+        ).double()
+        after = F.batch_norm(
+            F.conv2d(x, weight, bias), mean, variance, gamma, beta, eps=setting[-1]
+        )
+        folded = map(torch.tensor, training.check_fold_batch_norm.right(*setting))
+        assert torch.allclose(F.conv2d(x, *folded), after)

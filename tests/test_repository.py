@@ -358,7 +358,7 @@ IMPORTS = {
     "seeds": set(),
     "statistics": set(),
     "data": {"files", "memory", "seeds"},
-    "drawing": {"fields", "page", "palette", "summary"},
+    "drawing": {"page", "palette", "summary"},
     "exercises": {"arithmetic", "scratch"},
     "page": {"palette"},
     "plots": {"palette"},

@@ -48,6 +48,7 @@ from .speed import check_loss_scale, check_one_cycle, check_speedup
 from .training import (
     check_batch_norm,
     check_cross_entropy,
+    check_fold_batch_norm,
     check_relu_backward,
     check_sgd_step,
     check_softmax,
@@ -72,6 +73,7 @@ __all__ = [
     "check_dilate_kernel",
     "check_dropout",
     "check_field_interval",
+    "check_fold_batch_norm",
     "check_grouped_parameters",
     "check_inception_channels",
     "check_largest_batch",

@@ -1,4 +1,4 @@
-"""The checks of the chapter on training: losses and their gradients, BatchNorm, a step of SGD."""
+"""The checks of the chapters on training: losses, their gradients, a step of SGD, BatchNorm."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 from .grading import Check, draw
 
 # In the formulas below g is a gradient, z are logits (N, C), v is a velocity and m a momentum.
+# Of a convolution and the BatchNorm behind it, w (C_out, C_in, K, L) and b (C_out) are the weights;
+# the factor, the shift, the running mean and the running variance have one number a channel.
 
 #: exp of each of these numbers is a float64, and their sum is none.
 TOO_LARGE = np.array([[709.4, 709.1, 708.9], [1.0, 2.0, 3.0]])
@@ -317,6 +319,89 @@ check_batch_norm = Check(
         ),
         "gamma and beta have changed places. gamma scales, beta shifts.": (
             lambda x, gamma, beta, eps: _batch_norm(x, beta, gamma, eps)
+        ),
+    },
+)
+
+
+def _scale(gamma: np.ndarray, variance: np.ndarray, eps: float) -> np.ndarray:
+    """Return the number that BatchNorm in use multiplies each channel by."""
+    return gamma / np.sqrt(variance + eps)
+
+
+def _shift(s: np.ndarray, b: np.ndarray, beta: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Return what becomes of the bias b, where s is each channel's scale."""
+    return beta + s * (b - mean)
+
+
+def _folded(scale: Callable = _scale, shift: Callable = _shift) -> Callable:
+    """Return the folding, by how it scales and by how it shifts."""
+
+    def fold(w, b, gamma, beta, mean, variance, eps):
+        s = scale(gamma, variance, eps)
+        return s.reshape(-1, 1, 1, 1) * w, shift(s, b, beta, mean)
+
+    return fold
+
+
+def _convolution(*shape: int, eps: float) -> tuple:
+    """Return a convolution of random whole numbers, and a BatchNorm with positive variances."""
+    channels = shape[:1]
+    [(w, b, gamma, beta, mean, variance)] = draw((shape, *5 * [channels]))
+    return w, b, gamma, beta, mean, 0.5 + variance**2, eps
+
+
+check_fold_batch_norm = Check(
+    task="f(weight, bias, gamma, beta, mean, variance, eps) -> (weight, bias) of one convolution",
+    right=_folded(),
+    returns=("weight", "bias"),
+    settings=[
+        _convolution(1, 2, 1, 2, eps=0.25),
+        _convolution(2, 3, 2, 3, eps=0.5),
+        _convolution(4, 2, 3, 2, eps=2.0),
+    ],
+    tested="with kernels that are not square, and an epsilon that one cannot overlook",
+    hint="scale[k] belongs to kernel k, the first axis of weight: `scale.reshape(-1, 1, 1, 1)`.",
+    diagnoses={
+        "epsilon is forgotten. It is added to the variance, under the root.": _folded(
+            lambda gamma, variance, eps: gamma / np.sqrt(variance)
+        ),
+        "epsilon is added to the standard deviation. It is added to the variance, under the "
+        "root.": _folded(lambda gamma, variance, eps: gamma / (np.sqrt(variance) + eps)),
+        "you divided by the variance. Divide by its square root.": _folded(
+            lambda gamma, variance, eps: gamma / (variance + eps)
+        ),
+        "gamma is forgotten. It multiplies the weights, and whatever is added before it.": _folded(
+            lambda gamma, variance, eps: 1 / np.sqrt(variance + eps)
+        ),
+        "beta is forgotten. It is added at the end, as it is.": _folded(
+            shift=lambda s, b, beta, mean: s * (b - mean)
+        ),
+        "beta is scaled too. It is added after the scaling.": _folded(
+            shift=lambda s, b, beta, mean: s * (b - mean + beta)
+        ),
+        "the mean is forgotten. BatchNorm takes it away before it scales.": _folded(
+            shift=lambda s, b, beta, mean: beta + s * b
+        ),
+        "the mean is added. BatchNorm takes it away.": _folded(
+            shift=lambda s, b, beta, mean: beta + s * (b + mean)
+        ),
+        "the convolution's own bias is forgotten. It is scaled like all that comes in.": _folded(
+            shift=lambda s, b, beta, mean: beta - s * mean
+        ),
+        "the convolution's own bias is not scaled. To BatchNorm it is part of what comes in.": (
+            _folded(shift=lambda s, b, beta, mean: beta + b - s * mean)
+        ),
+        "the mean is not scaled. It is taken away first, and what is left is scaled.": _folded(
+            shift=lambda s, b, beta, mean: beta + s * b - mean
+        ),
+        "the bias is only scaled, like the weights. Take the mean away before, and add beta "
+        "after.": _folded(shift=lambda s, b, beta, mean: s * b),
+        "your bias is right. The weights are scaled too, kernel by kernel.": (
+            lambda w, *rest: (w, _folded()(w, *rest)[1])
+        ),
+        "your weights are right. The bias changes too: what does BatchNorm make of it?": (
+            lambda w, b, *rest: (_folded()(w, b, *rest)[0], b)
         ),
     },
 )

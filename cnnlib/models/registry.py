@@ -111,8 +111,7 @@ def _options(builder: Builder) -> list[str]:
     known = dict(inspect.signature(builder).parameters)
     if known.pop("options", None):
         known |= inspect.signature(get_type_hints(builder)["return"]).parameters
-    # What the builder's name decides is none of them.
-    return [name for name in known if name not in ("depth", "layout")]
+    return [name for name in known if name != "depth"]  # which the builder's name decides
 
 
 def require_count(name: str, value: int) -> int:
