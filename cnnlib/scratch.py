@@ -82,16 +82,6 @@ def correlate1d_backward(grad_output, x, w, mode: str = "valid") -> tuple[np.nda
     return grad_x, grad_w
 
 
-def convolve1d_backward(grad_output, x, w, mode: str = "valid") -> tuple[np.ndarray, np.ndarray]:
-    """Return the gradients of `convolve1d` with respect to the signal and the kernel.
-
-    The kernel was flipped on its way in, so its gradient is flipped on its way out.
-    """
-    x, w = _arrays(1, x=x, w=w)
-    grad_x, grad_w = correlate1d_backward(grad_output, x, w[::-1], mode)
-    return grad_x, grad_w[::-1].copy()
-
-
 # --- Two dimensions -------------------------------------------------------------------------------
 
 
@@ -125,27 +115,6 @@ def convolve2d(x, w, mode: str = "valid") -> np.ndarray:
     """Convolve a picture with a kernel: correlation with the kernel turned by 180 degrees."""
     x, w = _arrays(2, x=x, w=w)
     return correlate2d(x, w[::-1, ::-1], mode)
-
-
-def correlate2d_backward(grad_output, x, w, mode: str = "valid") -> tuple[np.ndarray, np.ndarray]:
-    """Return the gradients of `correlate2d` with respect to the picture and the kernel.
-
-    As in one dimension: a full convolution of the output's gradient with the kernel, and a valid
-    correlation of the picture with the output's gradient.
-    """
-    x, w = _arrays(2, x=x, w=w)
-    padding = _mode_padding(w, mode)
-    grad = _gradient(grad_output, output_size(x.shape, w.shape, padding=mode))
-    grad_x = _crop(convolve2d(grad, w, "full"), padding)
-    grad_w = correlate2d(np.pad(x, padding), grad, "valid")
-    return grad_x, grad_w
-
-
-def convolve2d_backward(grad_output, x, w, mode: str = "valid") -> tuple[np.ndarray, np.ndarray]:
-    """Return the gradients of `convolve2d` with respect to the picture and the kernel."""
-    x, w = _arrays(2, x=x, w=w)
-    grad_x, grad_w = correlate2d_backward(grad_output, x, w[::-1, ::-1], mode)
-    return grad_x, grad_w[::-1, ::-1].copy()
 
 
 # --- A convolutional layer ------------------------------------------------------------------------
@@ -245,30 +214,6 @@ def im2col(
     return _im2col(x, _geometry(x.shape[2:], kernel_size, stride, padding, dilation))
 
 
-def col2im(
-    columns,
-    input_size: Ints,
-    kernel_size: Ints,
-    stride: Ints = 1,
-    padding: Padding = 0,
-    dilation: Ints = 1,
-) -> np.ndarray:
-    """Add the columns of `im2col` back where they came from, as torch's `fold` does.
-
-    This is the transpose of `im2col`, not its inverse: where patches overlap, their numbers add
-    up, which is what gradients do. `input_size` is the picture's (H, W).
-    """
-    (columns,) = _arrays(3, columns=columns)
-    size = per_axis(input_size, 2, "input_size", 1)
-    layer = _geometry(size, kernel_size, stride, padding, dilation)
-    taps = prod(layer.kernel)
-    channels = max(1, columns.shape[1] // taps)
-    expected = (len(columns), channels * taps, prod(layer.output))
-    if columns.shape != expected:
-        raise ValueError(f"columns have shape {columns.shape}, but these settings make {expected}")
-    return _col2im(columns, layer)
-
-
 # --- The two ways to convolve ---------------------------------------------------------------------
 
 
@@ -365,7 +310,7 @@ def _group(o: int, weight, groups: int) -> slice:
 
 
 def max_pool2d(
-    x, kernel_size: Ints, stride: Ints | None = None, padding: Padding = 0, dilation: Ints = 1
+    x, kernel_size: Ints, stride: Ints | None = None, padding: Padding = 0
 ) -> np.ndarray:
     """Keep the largest number of each window, as `torch.nn.functional.max_pool2d` does.
 
@@ -379,15 +324,13 @@ def max_pool2d(
         The window's own size if not given, so that windows do not overlap.
     padding : int, str or tuple
         At most half of the window. Padding never wins.
-    dilation : int or tuple of int
-        Gaps between the window's pixels.
 
     Returns
     -------
     numpy.ndarray, shape (N, C, H_out, W_out)
     """
     (x,) = _arrays(4, x=x)
-    pool = _pooling(x, kernel_size, stride, padding, dilation)
+    pool = _pooling(x, kernel_size, stride, padding)
     y = np.zeros((*x.shape[:2], *pool.output), x.dtype)
     for i, j, rows, columns in _windows(x, pool):
         y[:, :, i, j] = x[:, :, rows, columns].max(axis=(2, 3))
@@ -395,12 +338,7 @@ def max_pool2d(
 
 
 def max_pool2d_backward(
-    grad_output,
-    x,
-    kernel_size: Ints,
-    stride: Ints | None = None,
-    padding: Padding = 0,
-    dilation: Ints = 1,
+    grad_output, x, kernel_size: Ints, stride: Ints | None = None, padding: Padding = 0
 ) -> np.ndarray:
     """Return the gradient of `max_pool2d` with respect to its input.
 
@@ -408,7 +346,7 @@ def max_pool2d_backward(
     torch.
     """
     (x,) = _arrays(4, x=x)
-    pool = _pooling(x, kernel_size, stride, padding, dilation)
+    pool = _pooling(x, kernel_size, stride, padding)
     grad = _gradient(grad_output, (*x.shape[:2], *pool.output))
     grad_x = np.zeros(x.shape, grad.dtype)
     for i, j, rows, columns in _windows(x, pool):
@@ -421,21 +359,14 @@ def max_pool2d_backward(
 
 
 def avg_pool2d(
-    x,
-    kernel_size: Ints,
-    stride: Ints | None = None,
-    padding: Padding = 0,
-    count_include_pad: bool = True,
+    x, kernel_size: Ints, stride: Ints | None = None, padding: Padding = 0
 ) -> np.ndarray:
     """Average each window, as `torch.nn.functional.avg_pool2d` does.
 
     Parameters
     ----------
     x, kernel_size, stride, padding
-        As for `max_pool2d`. Padding counts as zeros.
-    count_include_pad : bool
-        Whether padding counts among the numbers averaged over. If not, a window at the edge
-        averages over its pixels of the picture alone.
+        As for `max_pool2d`. Padding counts as zeros among the numbers averaged over.
 
     Returns
     -------
@@ -446,18 +377,12 @@ def avg_pool2d(
     pool = _pooling(x, kernel_size, stride, padding)
     y = np.zeros((*x.shape[:2], *pool.output), np.result_type(x, np.float16))
     for i, j, rows, columns in _windows(x, pool):
-        window = x[:, :, rows, columns]
-        y[:, :, i, j] = window.sum(axis=(2, 3)) / _count(window, pool, count_include_pad)
+        y[:, :, i, j] = x[:, :, rows, columns].sum(axis=(2, 3)) / prod(pool.kernel)
     return y
 
 
 def avg_pool2d_backward(
-    grad_output,
-    x,
-    kernel_size: Ints,
-    stride: Ints | None = None,
-    padding: Padding = 0,
-    count_include_pad: bool = True,
+    grad_output, x, kernel_size: Ints, stride: Ints | None = None, padding: Padding = 0
 ) -> np.ndarray:
     """Return the gradient of `avg_pool2d` with respect to its input.
 
@@ -468,8 +393,7 @@ def avg_pool2d_backward(
     grad = _gradient(grad_output, (*x.shape[:2], *pool.output))
     grad_x = np.zeros(x.shape, np.result_type(grad, np.float16))
     for i, j, rows, columns in _windows(x, pool):
-        count = _count(x[:, :, rows, columns], pool, count_include_pad)
-        grad_x[:, :, rows, columns] += grad[:, :, i : i + 1, j : j + 1] / count
+        grad_x[:, :, rows, columns] += grad[:, :, i : i + 1, j : j + 1] / prod(pool.kernel)
     return grad_x
 
 
@@ -479,40 +403,22 @@ def avg_pool2d_backward(
 def _windows(x, pool: _Geometry) -> Iterator[tuple[int, int, slice, slice]]:
     """Yield each output position with its window's rows and columns, cut at the picture's edge."""
     rows, columns = (
-        [_inside(at * s - before, k, d, n) for at in range(count)]
-        for n, k, s, (before, _), d, count in zip(*pool, strict=True)
+        [slice(max(0, i * s - before), min(n, i * s - before + k)) for i in range(count)]
+        for n, k, s, (before, _), _, count in zip(*pool, strict=True)
     )
     for i, j in np.ndindex(pool.output):
         yield i, j, rows[i], columns[j]
 
 
-def _inside(start: int, kernel_size: int, dilation: int, size: int) -> slice:
-    """Return the part of a window that lies inside the picture, on one axis."""
-    window = range(start, start + kernel_size * dilation, dilation)
-    inside = [pixel for pixel in window if 0 <= pixel < size]
-    if not inside:
-        raise ValueError(
-            f"a window of {kernel_size} pixels with dilation {dilation} sees nothing but padding "
-            f"on an axis of {size}: use less padding or dilation"
-        )
-    return slice(inside[0], inside[-1] + 1, dilation)
-
-
-def _count(window, pool: _Geometry, count_include_pad: bool) -> int:
-    """Return how many numbers an average is over."""
-    return prod(pool.kernel if count_include_pad else window.shape[2:])
-
-
-def _pooling(x, kernel_size, stride, padding, dilation=1) -> _Geometry:
+def _pooling(x, kernel_size, stride, padding) -> _Geometry:
     """Return the checked geometry of a pool."""
     stride = kernel_size if stride is None else stride
-    pool = _geometry(x.shape[2:], kernel_size, stride, padding, dilation)
-    for k, pair, d in zip(pool.kernel, pool.padding, pool.dilation, strict=True):
-        span = d * (k - 1) + 1
-        if max(pair) > span // 2:
+    pool = _geometry(x.shape[2:], kernel_size, stride, padding, dilation=1)
+    for k, pair in zip(pool.kernel, pool.padding, strict=True):
+        if max(pair) > k // 2:
             raise ValueError(
-                f"padding {max(pair)} is more than half of the window of {span} pixels: use at "
-                f"most {span // 2}"
+                f"padding {max(pair)} is more than half of the window of {k} pixels: use at most "
+                f"{k // 2}"
             )
     return pool
 
@@ -522,7 +428,7 @@ def _pooling(x, kernel_size, stride, padding, dilation=1) -> _Geometry:
 
 def _arrays(ndim: int, **arrays) -> list[np.ndarray]:
     """Return the arguments as arrays of numbers with `ndim` axes, whole numbers as int64."""
-    shapes = {1: "(n,)", 2: "(H, W)", 3: "(N, C * h * w, L)", 4: "(N, C, H, W)"}
+    shapes = {1: "(n,)", 2: "(H, W)", 4: "(N, C, H, W)"}
     checked = []
     for name, value in arrays.items():
         array = np.asarray(value)

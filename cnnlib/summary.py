@@ -128,16 +128,6 @@ class Summary:
         """Return one dictionary a row, with the fields of `Row`."""
         return [asdict(row) for row in self.rows]
 
-    def to_frame(self):
-        """Return the rows as a ``pandas.DataFrame``, one column a field of `Row`."""
-        try:
-            import pandas  # not a dependency of cnnlib
-        except ImportError as error:
-            raise ImportError(
-                "to_frame needs pandas: install it (pip install pandas), or use to_dicts()"
-            ) from error
-        return pandas.DataFrame(self.to_dicts())
-
     def __repr__(self) -> str:
         table = [HEADINGS, *self._cells(), self._total()]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
@@ -473,7 +463,7 @@ def _cells(row: Row, label: str) -> tuple[str, ...]:
     return (
         "  " * row.depth + label,
         row.type,
-        _kernel(row),
+        window(row.kernel_size, row.stride) if row.kernel_size else "",
         _shape(row.output_shape) if ran else "not run",
         f"{row.parameters:,}",
         f"{row.macs:,}",
@@ -492,15 +482,13 @@ def _labels(rows: Sequence[Row]) -> list[str]:
     return labels
 
 
-def _kernel(row: Row) -> str:
+def window(kernel_size: Sequence[int], stride: Sequence[int]) -> str:
     """Write 3×3, and 3×3 /2 with a stride of 2."""
-    if not row.kernel_size:
-        return ""
-    stride = f" /{_square(row.stride)}" if set(row.stride) != {1} else ""
-    return "×".join(map(str, row.kernel_size)) + stride
+    step = f" /{_square(stride)}" if set(stride) != {1} else ""
+    return "×".join(map(str, kernel_size)) + step
 
 
-def _square(sizes: tuple[int, ...]) -> str:
+def _square(sizes: Sequence[int]) -> str:
     """Write 3 for a square, else 3×5."""
     return "×".join(map(str, sizes if len(set(sizes)) > 1 else sizes[:1]))
 

@@ -1,7 +1,8 @@
 """What the parts of a residual block are worth, and what a trained network does without one.
 
-ResNet-20 with shortcuts A and B, with branches that begin at zero, with pre-activation, and
-plain-20 without shortcuts. At the end each of the nine blocks is taken away in turn.
+ResNet-20 with shortcuts A and B, with branches that begin at zero (and shortcut B), with
+pre-activation, and plain-20 without shortcuts. At the end each of the nine blocks is taken away
+in turn.
 
 References
 ----------
@@ -18,7 +19,7 @@ import torch
 from torch import nn
 
 from cnnlib.models import create_model
-from cnnlib.models.residual import BasicBlock, option_a
+from cnnlib.models.residual import OptionA
 from cnnlib.training import TrainConfig, evaluate
 
 from .comparison import Comparison, alike
@@ -27,7 +28,7 @@ from .comparison import Comparison, alike
 NETWORKS = {
     "shortcut A": ("resnet20", {}),
     "shortcut B": ("resnet20", {"shortcut": "B"}),
-    "branch at zero": ("resnet20", {"zero_init_residual": True}),
+    "branch at zero": ("resnet20", {"shortcut": "B", "zero_init_residual": True}),
     "pre-activation": ("resnet20", {"preactivation": True}),
     "plain": ("plain20", {}),
 }
@@ -39,22 +40,9 @@ def build(variant: str, num_classes: int = 10) -> nn.Module:
     return create_model(name, num_classes=num_classes, **options)
 
 
-class Bridge(nn.Module):
-    """What stands where a plain block was: its input, brought to the shape of its output."""
-
-    def __init__(self, block: BasicBlock):
-        super().__init__()
-        self.out_channels, self.stride = block.conv1.out_channels, block.conv1.stride[0]
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return every `stride`-th pixel of `x`, with zeros for new channels."""
-        return option_a(x, self.out_channels, self.stride)
-
-
 def blocks(model: nn.Module) -> list[tuple[nn.Sequential, int]]:
     """Return where each block stands: its stage, and its place in it."""
-    stages = (model.layer1, model.layer2, model.layer3)
-    return [(stage, i) for stage in stages for i in range(len(stage))]
+    return [(stage, i) for stage in model.stages() for i in range(len(stage))]
 
 
 @torch.no_grad()
@@ -63,7 +51,8 @@ def without(model: nn.Module, number: int) -> nn.Module:
     model = deepcopy(model)
     stage, i = blocks(model)[number]
     if stage[i].shortcut is None:
-        stage[i] = Bridge(stage[i])
+        conv1 = stage[i].conv1
+        stage[i] = OptionA(conv1.out_channels, conv1.stride[0])
         return model
     for last in (stage[i].conv2, stage[i].bn2):  # whichever comes last, F(x) is zero
         for parameter in last.parameters():

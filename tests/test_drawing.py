@@ -16,7 +16,7 @@ from torch import nn
 
 from cnnlib.drawing import network
 from cnnlib.drawing.reading import read
-from cnnlib.models import CifarResNet, create_model
+from cnnlib.models import create_model
 from cnnlib.palette import COLORS
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -77,7 +77,7 @@ def inception():
 DRAWN = {
     **{name: lambda n=name: (on_meta(n), BY_HAND[n][0]) for name in BY_HAND},
     "lenet5_1998": lambda: (create_model("lenet5_1998"), (1, 32, 32)),
-    "plain56": lambda: (CifarResNet(56, shortcut=None), CIFAR),
+    "plain56": lambda: (create_model("plain56"), CIFAR),
     "googlenet of 32": lambda: (on_meta("googlenet", image_size=32), CIFAR),
     "inception": inception,
     "identity": lambda: (on_meta("resnet18").layer1[0], (64, 56, 56)),

@@ -14,7 +14,7 @@ from torch import nn
 
 from cnnlib.models import create_model, list_models, register, registry
 from cnnlib.models.lenet import C3_TABLE, PartialConv2d, Subsampling, digit_codes
-from cnnlib.models.resnet_cifar import CifarResNet
+from cnnlib.models.resnet import ResNet, cifar
 from cnnlib.models.simple import SameConv2d, SimpleBlock
 
 #: He et al. 2015 give 0.27, 0.46, 0.66, 0.85 and 1.7 million for CIFAR-10; the exact numbers are
@@ -35,12 +35,9 @@ PUBLISHED = {
     "resnet152": 60_192_808,
     "resnet20": 269_722,
     "resnet32": 464_154,
-    "resnet44": 658_586,
     "resnet56": 853_018,
     "resnet110": 1_727_962,
     "plain20": 269_722,
-    "plain32": 464_154,
-    "plain44": 658_586,
     "plain56": 853_018,
     "lenet5": 61_706,
     "lenet5_1998": 60_000,
@@ -58,8 +55,8 @@ ANY_SIZE = [(3, 16, 16), (3, 19, 12)]
 every_model = pytest.mark.parametrize("name", list_models())
 #: Where depth alone differs, the shallowest says as much: those left out, by the one that speaks.
 DEEPER = {
-    "resnet20": ["resnet32", "resnet44", "resnet56", "resnet110"],
-    "plain20": ["plain32", "plain44", "plain56"],
+    "resnet20": ["resnet32", "resnet56", "resnet110"],
+    "plain20": ["plain56"],
     "vgg11": ["vgg13", "vgg16", "vgg19"],
     "resnet18": ["resnet34"],
     "resnet50": ["resnet101", "resnet152"],
@@ -68,6 +65,7 @@ DEEPER = {
 FORMS = {
     "vgg11, BatchNorm": ("vgg11", {"batch_norm": True}),
     "resnet20, pre-activation": ("resnet20", {"preactivation": True}),
+    "resnet20, branches at zero": ("resnet20", {"shortcut": "B", "zero_init_residual": True}),
     "resnet18, option A": ("resnet18", {"shortcut": "A"}),
 }
 LEFT_OUT = [name for names in DEEPER.values() for name in names]
@@ -130,7 +128,7 @@ def kinds_of_layers(name):
 
 
 def test_list_models_takes_a_pattern():
-    assert list_models("plain*") == ["plain20", "plain32", "plain44", "plain56"]
+    assert list_models("plain*") == ["plain20", "plain56"]
     assert list_models("*20") == ["plain20", "resnet20"]
     assert list_models("vgg*") == ["vgg11", "vgg13", "vgg16", "vgg19"]
     assert list_models("dense*") == []
@@ -223,6 +221,30 @@ def test_forward_and_every_parameter_gets_a_gradient(name):
     for key, parameter in model.named_parameters():
         assert parameter.grad is not None, key
         assert parameter.grad.abs().sum() > 0, key
+
+
+CIFAR = [name for name in [*KINDS, *FORMS] if re.match(r"resnet20|plain20|fastnet|simple_r", name)]
+
+
+@pytest.mark.parametrize("name", CIFAR)
+def test_every_channel_of_every_block_wakes(name):
+    # ReLU passes no gradient at zero: a channel of zeros in all pictures would stay one.
+    model, awake = build(name), {}
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    for step in range(3):
+        logits = model(pictures(name, n=16 + step))
+        F.cross_entropy(logits, torch.arange(16 + step) % 10).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    for key, module in model.named_modules():
+        if list(module.children()):
+            module.register_forward_hook(lambda _, __, out, key=key: awake.update({key: out != 0}))
+    model(pictures(name, n=32))
+    maps = {
+        key: out.any(dim=3).any(dim=2).any(dim=0) for key, out in awake.items() if out.ndim == 4
+    }
+    assert len(maps) > 3
+    assert {key: int((~channels).sum()) for key, channels in maps.items()} == dict.fromkeys(maps, 0)
 
 
 @pytest.mark.parametrize("name", IMAGENET)
@@ -395,7 +417,7 @@ def test_resnet_keys():
     assert len({key.split(".")[1] for key in state if key.startswith("layer3.")}) == 3
 
 
-@pytest.mark.parametrize("depth", [20, 32, 44, 56])
+@pytest.mark.parametrize("depth", [20, 56])
 def test_plain_network_has_the_parameters_of_its_resnet(depth):
     residual, plain = create_model(f"resnet{depth}"), create_model(f"plain{depth}")
     shapes = {key: value.shape for key, value in residual.state_dict().items()}
@@ -458,15 +480,17 @@ def test_resnet20_with_option_b():
     assert count(on_meta("resnet20", shortcut="B")) == PUBLISHED["resnet20"] + extra == 272_474
 
 
-def test_a_plain_network_cannot_begin_at_its_shortcuts():
-    with pytest.raises(ValueError, match=r"needs shortcuts: choose shortcut='A' or 'B'"):
-        CifarResNet(20, shortcut=None, zero_init_residual=True)
+@pytest.mark.parametrize(("shortcut", "why"), [(None, "nothing left"), ("A", "zero for ever")])
+@pytest.mark.parametrize("preactivation", [False, True])
+def test_only_with_option_b_may_blocks_begin_as_their_shortcuts(shortcut, why, preactivation):
+    with pytest.raises(ValueError, match=rf"needs shortcut='B', not {shortcut!r}: .*{why}"):
+        ResNet(cifar(20), 10, 3, shortcut, preactivation, zero_init_residual=True)
 
 
 @pytest.mark.parametrize("depth", [2, 18, 21])
 def test_impossible_depth(depth):
     with pytest.raises(ValueError, match=rf"6 n \+ 2.*not {depth}"):
-        CifarResNet(depth)
+        cifar(depth)
 
 
 # ---- the networks of the tutorials ---------------------------------------------------------

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 import torchvision
 from torch import nn
 
-from cnnlib.models import create_model, googlenet, residual
+from cnnlib.models import create_model, googlenet, residual, resnet, vgg
 from cnnlib.models.googlenet import INCEPTIONS, Inception
 from cnnlib.models.residual import (
     BasicBlock,
@@ -242,9 +242,8 @@ def test_googlenet_counts():
 
 
 def test_vgg_and_resnet_counts_in_the_docstrings():
-    for name in ("vgg16", "resnet18"):
-        small = on_meta(name, image_size=32, num_classes=10)
-        assert f"{count(small):,}" in type(small).__doc__
+    for name, said in {"vgg16": vgg.VGG.__doc__, "resnet18": resnet.imagenet.__doc__}.items():
+        assert f"{count(on_meta(name, image_size=32, num_classes=10)):,}" in said
 
 
 @pytest.mark.parametrize("name", VGGS)
@@ -343,7 +342,7 @@ def test_a_block_without_its_branch_is_its_shortcut(kind, stride):
     inner = channels // kind.expansion
     residual_block, plain = kind(4, inner, stride, "A"), kind(4, inner, stride, None)
     for block in (residual_block, plain):
-        block.begin_at_zero()
+        block.zero_init_residual()
     # Pictures that are normalised and positive, so that BatchNorm and ReLU leave them alone.
     x = torch.rand(3, 4, 6, 6) + 0.1
     expected = option_a(x, channels, stride)
@@ -356,8 +355,8 @@ def test_identity_reaches_the_sum_untouched_with_preactivation_only():
     x = -torch.ones(2, 4, 5, 5)
     for kind in KINDS[:2]:
         block, pre = kind(4, 4 // kind.expansion), preactivated(kind)(4, 4 // kind.expansion)
-        block.begin_at_zero()
-        pre.begin_at_zero()
+        block.zero_init_residual()
+        pre.zero_init_residual()
         assert (block(x) == 0).all()  # the ReLU after the sum
         assert torch.equal(pre(x), x)
         pre.shares_activation = True
@@ -365,8 +364,7 @@ def test_identity_reaches_the_sum_untouched_with_preactivation_only():
 
 
 @pytest.mark.parametrize("name", ["resnet20", "resnet18", "resnet50"])
-@pytest.mark.parametrize("shortcut", ["A", "B"])
-@pytest.mark.parametrize("zero", [False, True])
+@pytest.mark.parametrize(("shortcut", "zero"), [("A", False), ("B", False), ("B", True)])
 def test_preactivated_networks(name, shortcut, zero):
     options = {} if name == "resnet20" else {"image_size": 32, "num_classes": 10}
     torch.manual_seed(0)

@@ -358,7 +358,7 @@ IMPORTS = {
     "seeds": set(),
     "statistics": set(),
     "data": {"files", "memory", "seeds"},
-    "drawing": {"page", "palette", "summary"},
+    "drawing": {"fields", "page", "palette", "summary"},
     "exercises": {"arithmetic", "scratch"},
     "page": {"palette"},
     "plots": {"palette"},

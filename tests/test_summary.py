@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-import sys
-from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
@@ -19,7 +17,7 @@ from torchvision.models.googlenet import Inception
 
 from cnnlib import arithmetic
 from cnnlib.models import create_model, list_models
-from cnnlib.models.resnet_cifar import CifarResNet
+from cnnlib.models.resnet import ResNet
 from cnnlib.models.simple import SimpleResNet
 from cnnlib.summary import summary
 
@@ -409,7 +407,7 @@ SMALL = {
 def test_the_field_is_what_moves_the_output(model, names, size):
     torch.manual_seed(0)
     rows = {row.name: row.receptive_field for row in summary(model, size).rows}
-    draws = 1 if isinstance(model, CifarResNet | SimpleResNet) else 20  # those have no maximum
+    draws = 1 if isinstance(model, ResNet | SimpleResNet) else 20  # those have no maximum
     assert {name: rows[name] for name in names} == measured_fields(model, names, size, draws)
 
 
@@ -683,15 +681,3 @@ def test_a_row_as_a_dictionary():
         "jump": (2, 2),
         "container": False,
     }
-
-
-def test_a_frame_has_a_line_a_row(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pandas", SimpleNamespace(DataFrame=list))
-    frame = summary(nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU()), (1, 4, 4)).to_frame()
-    assert [(line["type"], line["macs"]) for line in frame] == [("Conv2d", 72), ("ReLU", 0)]
-
-
-def test_without_pandas_the_remedy_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(ImportError, match="pip install pandas"):
-        summary(nn.ReLU(), (1, 4, 4)).to_frame()

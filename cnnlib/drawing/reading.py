@@ -17,11 +17,11 @@ import torch
 from torch import nn
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from ..summary import Call, Watch, follow, tensors
+from ..fields import PRODUCTS
+from ..summary import Call, Watch, follow, tensors, window
 
 aten = torch.ops.aten
 
-PRODUCTS = {aten.mm, aten.addmm, aten.bmm, aten.baddbmm, aten.linear}
 SUMS = {aten.add, aten.add_}
 #: How a pooling takes many numbers for one.
 POOLINGS = {
@@ -237,7 +237,7 @@ class Trace(Watch):
             kind = "addition" if operation in SUMS else kind
             return self._made(kind, shape, sources, operation.__name__.strip("_"))
         if operation is aten.convolution:
-            text = _window(args[1].shape[2:], args[3], transposed=args[6])
+            text = window(args[1].shape[2:], args[3]) + (" transposed" if args[6] else "")
             return self._made("convolution", shape, sources, text)
         if operation in PRODUCTS:
             return self._made("linear", shape, sources, "linear")
@@ -255,14 +255,6 @@ class Trace(Watch):
             text = ", ".join(known if text in known else [*known, text])
             return self._made("reshaping", shape, source.sources, text)
         return self._made("reshaping", shape, [source], text)
-
-
-def _window(kernel_size, stride, transposed: bool = False) -> str:
-    """Write 3×3, and 3×3 /2 with a stride of 2."""
-    kernel = "×".join(map(str, kernel_size))
-    sizes = list(stride) if len(set(stride)) > 1 else list(stride)[:1]
-    step = f" /{'×'.join(map(str, sizes))}" if set(stride) != {1} else ""
-    return kernel + step + (" transposed" if transposed else "")
 
 
 def _subsamples(operation, args: tuple, shape: tuple, out: tuple) -> bool:
@@ -289,7 +281,7 @@ def _pooling(operation, args: tuple, shape: tuple, out: tuple) -> str:
     if args[6:] == (1,):  # divided by 1
         way = "sum"
     kernel_size, stride = args[1], args[2] if len(args) > 2 and args[2] else args[1]
-    return f"{way} {_window(kernel_size, stride)}"
+    return f"{way} {window(kernel_size, stride)}"
 
 
 # --- Where paths part and meet ---------------------------------------------------------------

@@ -338,30 +338,30 @@ class _Drawing:
             },
         )
         SubElement(group, "title").text = words.title(node)
-        color = _color(ROLES[node.kind])
-        if node.kind == "addition":
-            self._sum(group, x, top + RADIUS, color)
-        elif node.kind == "pooling":
-            upper = self.box_width(before) if before else width
+        self._mark(group, node.kind, x, top, width, height, self.box_width(before or node))
+        if node.kind == "concatenation":
+            self._seams(group, node, x, top)
+
+    def _mark(self, group: Element, kind: str, x, top, width, height, upper) -> None:
+        """Draw the shape of a kind of layer around `x`; a pooling is `upper` wide at its top."""
+        color, fill = _color(ROLES[kind]), _color(FILLS.get(kind, ROLES[kind]))
+        if kind == "addition":
+            self._sum(group, x, top + height / 2, color)
+        elif kind == "pooling":
+            bottom = top + height
             corners = (
                 (x - upper / 2, top), (x + upper / 2, top),
-                (x + width / 2, top + height), (x - width / 2, top + height),
+                (x + width / 2, bottom), (x - width / 2, bottom),
             )  # fmt: skip
-            _shape(group, "polygon", _color("grid"), color, points=_points(corners))
+            points = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
+            _shape(group, "polygon", fill, color, points=points)
         else:
-            place = {
-                "x": f"{x - width / 2:.1f}",
-                "y": f"{top:.1f}",
-                "width": f"{width:.1f}",
-                "height": f"{height:.1f}",
-                "rx": f"{min(width, height) / 2:.1f}" if node.kind == "linear" else "1",
-            }
-            fill = _color(FILLS.get(node.kind, ROLES[node.kind]))
+            place = {"x": x - width / 2, "y": top, "width": width, "height": height}
+            place = {name: f"{value:.1f}" for name, value in place.items()}
+            place["rx"] = f"{min(width, height) / 2:.1f}" if kind == "linear" else "1"
             rect = _shape(group, "rect", fill, color, **place)
-            if node.kind == "reshaping":
+            if kind == "reshaping":
                 rect.set("stroke-dasharray", "3 3")
-            if node.kind == "concatenation":
-                self._seams(group, node, x, top)
 
     def _seams(self, group: Element, node: Node, x: float, top: float) -> None:
         """Divide a concatenation's box as its branches have channels."""
@@ -421,7 +421,9 @@ class _Drawing:
             needed = 26 + self.text_width(WORDS[kind])
             if x + needed > self.sheet.width:
                 x, self.y = 0.0, self.y + LINE + 5
-            self._swatch(kind, x)
+            mark = SubElement(self.above, "g")
+            width = 8 if kind == "pooling" else 18
+            self._mark(mark, kind, x + 9, self.y + 2, width, height=11, upper=18)
             self._text(x + 24, self.y + LINE - 4, WORDS[kind])
             x += needed + APART
         self.y += LINE + GAP
@@ -435,22 +437,6 @@ class _Drawing:
             self._text(0, self.y + LINE - 4, line, muted=True)
             self.y += LINE + 2
         self.y += 2
-
-    def _swatch(self, kind: str, x: float) -> None:
-        group, color = SubElement(self.above, "g"), _color(ROLES[kind])
-        top = self.y + 2
-        if kind == "addition":
-            self._sum(group, x + 9, self.y + 8, color)
-        elif kind == "pooling":
-            corners = ((x, top), (x + 18, top), (x + 13, top + 11), (x + 5, top + 11))
-            _shape(group, "polygon", _color("grid"), color, points=_points(corners))
-        else:
-            rounding = "5.5" if kind == "linear" else "1"
-            place = {"x": f"{x:.1f}", "y": f"{top:.1f}", "width": "18", "height": "11"}
-            fill = _color(FILLS.get(kind, ROLES[kind]))
-            rect = _shape(group, "rect", fill, color, **place, rx=rounding)
-            if kind == "reshaping":
-                rect.set("stroke-dasharray", "3 3")
 
     def _wrapped(self, text: str) -> Iterator[str]:
         line = ""
@@ -476,7 +462,3 @@ def _main_first(step: Step) -> tuple[Path, ...]:
 def _shape(parent: Element, tag: str, fill: str, stroke: str, **place: str) -> Element:
     look = {"fill": fill, "stroke": stroke}
     return SubElement(parent, tag, place | look | {"stroke-width": "1.2"})
-
-
-def _points(corners: Iterable[tuple[float, float]]) -> str:
-    return " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)

@@ -1,21 +1,19 @@
 """The networks of the book: one file a family, and one registry that knows them all."""
 
 # The families enter themselves in the registry.
-from . import alexnet, fast, googlenet, lenet, resnet, resnet_cifar, simple, vgg
+from . import alexnet, fast, googlenet, lenet, resnet, simple, vgg
 from .alexnet import AlexNet
 from .fast import FastNet
 from .googlenet import GoogLeNet
 from .lenet import LeNet5, PublishedLeNet5
 from .registry import create_model, list_models, register
 from .resnet import ResNet
-from .resnet_cifar import CifarResNet
 from .simple import SimpleCNN, SimpleResNet
 from .vgg import VGG
 
 __all__ = [
     "VGG",
     "AlexNet",
-    "CifarResNet",
     "FastNet",
     "GoogLeNet",
     "LeNet5",
@@ -31,7 +29,6 @@ __all__ = [
     "list_models",
     "register",
     "resnet",
-    "resnet_cifar",
     "simple",
     "vgg",
 ]

@@ -111,7 +111,8 @@ def _options(builder: Builder) -> list[str]:
     known = dict(inspect.signature(builder).parameters)
     if known.pop("options", None):
         known |= inspect.signature(get_type_hints(builder)["return"]).parameters
-    return [name for name in known if name != "depth"]  # which the builder's name decides
+    # What the builder's name decides is none of them.
+    return [name for name in known if name not in ("depth", "layout")]
 
 
 def require_count(name: str, value: int) -> int:

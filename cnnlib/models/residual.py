@@ -86,7 +86,6 @@ class Block(nn.Module):
     """
 
     expansion = 1
-    last = ""  # the name of the layer whose weights scale the branch
     norm_after_projection = True
 
     def __init__(
@@ -111,12 +110,16 @@ class Block(nn.Module):
             projection.append(nn.BatchNorm2d(out_channels))
         return projection
 
-    def begin_at_zero(self) -> None:
-        """Set the weights that scale the branch to zero: what is left is the shortcut."""
-        nn.init.zeros_(getattr(self, self.last).weight)
+    def zero_init_residual(self) -> None:
+        """Set the weights of the branch's last layer to zero: what is left is the shortcut.
+
+        That is its last BatchNorm's factor, or with pre-activation its last convolution.
+        """
+        *_, last = (layer for name, layer in self.named_children() if name != "downsample")
+        nn.init.zeros_(last.weight)
 
     def add_branch(self, in_channels: int, channels: int, stride: int) -> None:
-        """Add the branch's layers."""
+        """Add the branch's layers, in the order in which they run."""
         raise NotImplementedError
 
     def branch(self, x: torch.Tensor) -> torch.Tensor:
@@ -137,8 +140,6 @@ class BasicBlock(Block):
 
     The input, parameters and output are those of `Block`.
     """
-
-    last = "bn2"
 
     def add_branch(self, in_channels: int, channels: int, stride: int) -> None:
         """Add two convolutions, each with its BatchNorm."""
@@ -161,7 +162,6 @@ class Bottleneck(Block):
     """
 
     expansion = 4
-    last = "bn3"
 
     def add_branch(self, in_channels: int, channels: int, stride: int) -> None:
         """Add three convolutions, each with its BatchNorm."""
@@ -207,8 +207,6 @@ class PreactivationBasicBlock(PreactivationBlock):
     The input, parameters and output are those of `Block`.
     """
 
-    last = "conv2"
-
     def add_branch(self, in_channels: int, channels: int, stride: int) -> None:
         """Add two convolutions, each with the BatchNorm before it."""
         self.bn1 = nn.BatchNorm2d(in_channels)
@@ -229,7 +227,6 @@ class PreactivationBottleneck(PreactivationBlock):
     """
 
     expansion = 4
-    last = "conv3"
 
     def add_branch(self, in_channels: int, channels: int, stride: int) -> None:
         """Add three convolutions, each with the BatchNorm before it."""
@@ -273,10 +270,3 @@ def stage(
 def preactivated(block: type[Block]) -> type[Block]:
     """Return the pre-activation form of a kind of block."""
     return {BasicBlock: PreactivationBasicBlock, Bottleneck: PreactivationBottleneck}[block]
-
-
-def begin_at_zero(model: nn.Module) -> None:
-    """Let every block of a network begin as its shortcut."""
-    for module in model.modules():
-        if isinstance(module, Block):
-            module.begin_at_zero()
