@@ -403,8 +403,8 @@ def avg_pool2d_backward(
 def _windows(x, pool: _Geometry) -> Iterator[tuple[int, int, slice, slice]]:
     """Yield each output position with its window's rows and columns, cut at the picture's edge."""
     rows, columns = (
-        [slice(max(0, i * s - before), min(n, i * s - before + k)) for i in range(count)]
-        for n, k, s, (before, _), _, count in zip(*pool, strict=True)
+        [slice(max(0, i * s - before), i * s - before + k) for i in range(count)]
+        for _, k, s, (before, _), _, count in zip(*pool, strict=True)
     )
     for i, j in np.ndindex(pool.output):
         yield i, j, rows[i], columns[j]

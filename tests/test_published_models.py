@@ -15,9 +15,9 @@ from cnnlib.models.googlenet import INCEPTIONS, Inception
 from cnnlib.models.residual import (
     BasicBlock,
     Bottleneck,
+    OptionA,
     PreactivationBasicBlock,
     PreactivationBottleneck,
-    option_a,
     preactivated,
 )
 
@@ -273,8 +273,8 @@ def test_option_a_by_hand():
     x = torch.arange(1.0, 10.0).reshape(1, 1, 3, 3)
     corners = [[1.0, 3.0], [7.0, 9.0]]
     zeros = [[0.0, 0.0], [0.0, 0.0]]
-    assert option_a(x, out_channels=3, stride=2).tolist() == [[corners, zeros, zeros]]
-    assert option_a(x, out_channels=1, stride=1) is x
+    assert OptionA(out_channels=3, stride=2)(x).tolist() == [[corners, zeros, zeros]]
+    assert OptionA(out_channels=1, stride=1)(x) is x
 
 
 KINDS = [BasicBlock, Bottleneck, PreactivationBasicBlock, PreactivationBottleneck]
@@ -345,7 +345,7 @@ def test_a_block_without_its_branch_is_its_shortcut(kind, stride):
         block.zero_init_residual()
     # Pictures that are normalised and positive, so that BatchNorm and ReLU leave them alone.
     x = torch.rand(3, 4, 6, 6) + 0.1
-    expected = option_a(x, channels, stride)
+    expected = OptionA(channels, stride)(x)
     result = residual_block.eval()(x)
     torch.testing.assert_close(result, expected, rtol=1e-4, atol=0)
     assert torch.equal(plain.eval()(x), torch.zeros_like(expected))
