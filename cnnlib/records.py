@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -51,10 +52,17 @@ class Record:
     runs
         One a seed: ``seed``, ``seconds``, ``epochs`` (as dicts), and ``test``: for each test set
         its ``n``, ``correct``, ``accuracy``, ``interval`` and ``loss``. Where an experiment
-        compares several networks, one a ``variant`` and seed.
+        compares several networks, one an ``arm`` and seed, and a ``budget`` of epochs where it has
+        several of these.
     checkpoint
         ``file``, ``bytes``, ``sha256`` and ``seed`` of the weights that were kept, and ``probe``:
         what they answer to a fixed input; or None.
+    trials
+        The trials by which learning rates were chosen: ``arm``, ``budget``, ``seed``, ``lr``,
+        ``epochs``, and the ``value`` that it came to, None where it came to no end.
+    sketch
+        Why the record falls short of what a claim needs, in words; None where it does not. A
+        sketch may be shown as one, and nothing be concluded from it.
     """
 
     name: str
@@ -70,6 +78,8 @@ class Record:
     architecture: dict
     runs: list = field(default_factory=list)
     checkpoint: dict | None = None
+    trials: list = field(default_factory=list)
+    sketch: str | None = None
     schema: int = SCHEMA
 
     def mean(self, test: str = "test") -> float:
@@ -150,7 +160,7 @@ def save(record: Record, folder: str | Path | None = None) -> Path:
     """
     validate(asdict(record))
     path = Path(folder or results_folder()) / f"{record.name}.json"
-    text = json.dumps(asdict(record), indent=1, allow_nan=False) + "\n"
+    text = _with_rows(json.dumps(asdict(record), indent=1, allow_nan=False)) + "\n"
     write_atomically(path, lambda file: file.write(text.encode()))
     return path
 
@@ -249,6 +259,12 @@ _FIELDS: dict[str, Callable[[object], bool]] = {
         v is None or (isinstance(v, dict) and {"file", "bytes", "sha256", "seed"} <= v.keys())
     ),
 }
+#: Fields that a record may lack.
+_MORE: dict[str, Callable[[object], bool]] = {
+    "trials": lambda v: isinstance(v, list) and all(each.keys() >= _TRIED for each in v),
+    "sketch": lambda v: v is None or (isinstance(v, str) and bool(v)),
+}
+_TRIED = {"arm", "budget", "seed", "lr", "epochs", "value"}
 
 
 def _shipped(in_checkout, in_package):
@@ -266,10 +282,11 @@ def _found(kind, name, folder):
 
 
 def _wrong_fields(state):
-    extra = sorted(state.keys() - _FIELDS.keys() - {"schema"})
+    known = _FIELDS | {name: is_right for name, is_right in _MORE.items() if name in state}
+    extra = sorted(state.keys() - known.keys() - {"schema"})
     return [f"- unknown field {name!r}" for name in extra] + [
         f"- {name!r} is missing or malformed: {state.get(name)!r:.80}"
-        for name, is_right in _FIELDS.items()
+        for name, is_right in known.items()
         if name not in state or not is_right(state[name])
     ]
 
@@ -286,9 +303,9 @@ def _wrong_provenance(state):
 
 
 def _wrong_runs(state):
-    runs = [(run.get("variant"), run.get("seed")) for run in state["runs"]]
-    for variant, seed in sorted({each for each in runs if runs.count(each) > 1}, key=str):
-        of = f" of {variant!r}" if variant else ""
+    runs = [(run.get("arm"), run.get("budget"), run.get("seed")) for run in state["runs"]]
+    for arm, _, seed in sorted({each for each in runs if runs.count(each) > 1}, key=str):
+        of = f" of {arm!r}" if arm else ""
         yield f"- a seed occurs twice: {seed}{of}"
     for run in state["runs"]:
         where = f"- seed {run.get('seed')}:"
@@ -309,15 +326,22 @@ def _wrong_runs(state):
 
 
 def _epochs_of(run, config):
-    variants = config.get("variants")
-    own = variants.get(str(run.get("variant"))) if isinstance(variants, dict) else None
-    return own.get("epochs", config["epochs"]) if isinstance(own, dict) else config["epochs"]
+    arms = config.get("arms")
+    own = arms.get(str(run.get("arm"))) if isinstance(arms, dict) else None
+    own = own.get("epochs", config["epochs"]) if isinstance(own, dict) else config["epochs"]
+    return run.get("budget", own)
 
 
 def _close(a, b):
     if isinstance(b, list):
         return isinstance(a, list) and len(a) == len(b) and all(map(_close, a, b))
     return a is not None and math.isclose(a, b, abs_tol=1e-9)
+
+
+def _with_rows(text):
+    """Put each innermost list of numbers onto one line: a kernel, or a row of a matrix."""
+    rows = r"\[\n\s+[-+.\de]+(?:,\n\s+[-+.\de]+)*\n\s+\]"
+    return re.sub(rows, lambda row: "[" + " ".join(row[0][1:-1].split()) + "]", text)
 
 
 def _is_time(text):

@@ -12,7 +12,9 @@ import pytest
 from cnnlib import data, provenance, records
 from cnnlib.models import create_model
 from cnnlib.training import evaluate, fingerprint, load_weights
-from experiments.common import SUBSET, probe
+from experiments.lab.findings import shortcomings
+from experiments.lab.measures import probe
+from experiments.lab.work import SUBSET
 
 SHIPPED = sorted(path.stem for path in records.results_folder().glob("*.json"))
 WITH_WEIGHTS = [name for name in SHIPPED if records.load(name).checkpoint]
@@ -43,6 +45,8 @@ def example():
             }
         ],
         "checkpoint": {"file": "e.safetensors", "bytes": 1, "sha256": "c" * 64, "seed": 0},
+        "trials": [],
+        "sketch": None,
     }
 
 
@@ -67,7 +71,7 @@ def test_round_trip(tmp_path):
         (lambda r: r["runs"][0]["epochs"].pop(), "epochs are not 1 to 2"),
         (lambda r: r["runs"].append(copy.deepcopy(r["runs"][0])), "a seed occurs twice"),
         (
-            lambda r: r.update(runs=[copy.deepcopy(r["runs"][0]) | {"variant": "a"}] * 2),
+            lambda r: r.update(runs=[copy.deepcopy(r["runs"][0]) | {"arm": "a"}] * 2),
             "a seed occurs twice: 0 of 'a'",
         ),
         (lambda r: r["runs"][0].update(test={}), "no test result"),
@@ -82,6 +86,8 @@ def test_round_trip(tmp_path):
         (lambda r: r["runs"][0]["test"]["test"].update(n="many"), "wrong kind: TypeError"),
         (lambda r: r["runs"].append(3), "wrong kind: AttributeError"),
         (lambda r: r["data"].update(splits=[]), "wrong kind: AttributeError"),
+        (lambda r: r.update(sketch=""), "'sketch' is missing or malformed"),
+        (lambda r: r.update(trials=[{"arm": "a"}]), "'trials' is missing or malformed"),
     ],
 )
 def test_what_is_wrong_is_named(spoil, complaint):
@@ -92,15 +98,15 @@ def test_what_is_wrong_is_named(spoil, complaint):
         records.validate(state)
 
 
-def test_a_variant_may_have_its_own_number_of_epochs():
+def test_an_arm_may_have_its_own_number_of_epochs():
     state = example()
-    state["runs"][0]["variant"] = "longer"
-    state["config"] |= {"epochs": 1, "variants": {"longer": {"epochs": 2}}}
+    state["runs"][0]["arm"] = "longer"
+    state["config"] |= {"epochs": 1, "arms": {"longer": {"epochs": 2}}}
     records.validate(state)
-    state["config"]["variants"]["longer"]["epochs"] = 3
+    state["config"]["arms"]["longer"]["epochs"] = 3
     with pytest.raises(ValueError, match="epochs are not 1 to 3"):
         records.validate(state)
-    state["config"]["variants"] = ["longer"]  # forged: no variant has settings
+    state["config"]["arms"] = ["longer"]  # forged: no arm has settings
     with pytest.raises(ValueError, match="epochs are not 1 to 1"):
         records.validate(state)
 
@@ -131,11 +137,27 @@ def test_there_are_shipped_records():
     assert "resnet20_cifar10" in WITH_WEIGHTS
 
 
-def test_variants_may_share_a_seed():
+def test_arms_and_budgets_may_share_a_seed():
     state = example()
     run = state["runs"][0]
-    state["runs"] = [run | {"variant": "max"}, run | {"variant": "average"}]
+    state["runs"] = [run | {"arm": "max"}, run | {"arm": "average"}]
     records.validate(state)
+    short = run | {"epochs": run["epochs"][:1], "budget": 1}
+    state["runs"] = [short, run | {"budget": 2}]
+    records.validate(state)
+    state["runs"][0]["budget"] = 3
+    with pytest.raises(ValueError, match="epochs are not 1 to 3"):
+        records.validate(state)
+
+
+def test_rows_of_numbers_are_lines_of_the_file(tmp_path):
+    state = example()
+    state["runs"][0]["confusion"] = [[5, 0], [-1, 2.5e-07]]
+    state["command"] = "python [ 1, 2 ]"  # no list, but text
+    record = records.Record(**state)
+    text = records.save(record, tmp_path).read_text()
+    assert "\n    [5, 0],\n    [-1, 2.5e-07]\n" in text
+    assert records.load("example", tmp_path) == record
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -146,10 +168,15 @@ class TestShipped:
         assert record.git["dirty"] is False
         assert not {"/", "\\"} & set(record.command)
 
+    def test_is_a_sketch_where_it_falls_short_of_what_a_claim_needs(self, name):
+        record = records.load(name)
+        assert record.sketch or not shortcomings(record)
+
     def test_the_architecture_is_still_the_same(self, name):
         record = records.load(name)
-        stated = [run for run in record.runs if "variant" in run]
-        for facts in [run | {"num_classes": 10} for run in stated] or [record.architecture]:
+        classes = record.architecture.get("num_classes", 10)
+        stated = [run | {"num_classes": classes} for run in record.runs if "arm" in run]
+        for facts in stated or [record.architecture]:
             model = built(name, facts)
             assert fingerprint(model) == facts["fingerprint"]
             assert sum(p.numel() for p in model.parameters()) == facts["parameters"]
@@ -192,12 +219,10 @@ class TestShippedWeights:
 
 
 def built(name, facts):
-    """Build a recorded network: a variant of its experiment, or one of the registry."""
-    if "variant" in facts:
-        experiment = import_module(f"experiments.{name}")
-        if not hasattr(experiment, "COMPARISON"):  # alexnet_tricks chooses its rates first
-            return experiment.build(facts["variant"], facts["num_classes"])
-        return experiment.COMPARISON.variants[facts["variant"]].build(facts["num_classes"])
+    """Build a recorded network: an arm of its experiment, or one of the registry."""
+    if "arm" in facts:
+        experiment = import_module(f"experiments.{name}").EXPERIMENT
+        return experiment.arms[facts["arm"]].build(facts["num_classes"])
     return create_model(facts["name"], facts.get("num_classes", 10))
 
 
