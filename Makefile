@@ -64,13 +64,8 @@ notebooks: $(READY) ## run every notebook and refresh its committed text outputs
 	$(BIN)/python tools/stamp.py
 	$(BIN)/python tools/notebooks.py book/*.ipynb
 
-full: $(READY)  ## run the long experiments and record them in results/
-	$(BIN)/python -m experiments resnet20_cifar10 --profile full
-	$(BIN)/python -m experiments resnet20_eight_classes --profile full
-	$(BIN)/python -m experiments fast_trials --profile full --seeds 2
-	$(BIN)/python -m experiments cifar10_fast --profile full --seeds 5
-	for name in pooling_shift vgg_kernels alexnet_tricks residual_blocks compared fast_steps; do \
-	  $(BIN)/python -m experiments $$name --profile full --seeds 3 || exit; done
+full: $(READY)  ## run the long experiments that results/ lacks: days; it goes on where it was
+	$(BIN)/python -m experiments plan --profile full --minutes inf
 
 lint: $(READY)  ## check style, format and the stamped address
 	$(BIN)/ruff check

@@ -23,7 +23,6 @@ from dataclasses import replace
 from statistics import mean
 
 import torch
-from torch import nn
 from torch.utils.data import DataLoader
 
 from benchmarks.recording import RESULTS, computed_on, conditions, save
@@ -38,10 +37,9 @@ from benchmarks.training_throughput import (
 from cnnlib import data
 from cnnlib.models import create_model
 from cnnlib.training import evaluate, pick_device
-from experiments import cifar10_fast
-from experiments.common import matrix_rate
-from experiments.comparison import Comparison, Variant
-from experiments.resnet20_cifar10 import FULL
+from experiments import cifar10_fast, resnet20_cifar10
+from experiments.lab import Command, Experiment
+from experiments.lab.measures import matrix_rate
 
 RESULT = RESULTS / "time_to_accuracy.json"
 TARGET = 0.80
@@ -51,15 +49,11 @@ RECIPES = {"textbook": ("resnet20", 12), "default": ("resnet20", 5), "fast": ("f
 Progress = Iterator[tuple[float, float]]  # seconds so far, validation accuracy
 
 
-def resnet20(num_classes: int) -> nn.Module:
-    """Return the network of the textbook and of the default."""
-    return create_model("resnet20", num_classes=num_classes)
-
-
 def textbook(parts: dict, epochs: int, seed: int) -> Progress:
     """Train as He et al. describe it, in the loop that tutorials show."""
     torch.manual_seed(seed)
-    device, model = pick_device(), resnet20(10).to(pick_device())
+    device = pick_device()
+    model = create_model("resnet20").to(device)
     loader = DataLoader(PILPictures(parts["train"]), BATCH_SIZE, shuffle=True)
     normal = {"mean": MEAN, "std": STD, "device": device}  # as the loader's
     validation = data.DeviceBatches(parts["validation"], 500, shuffle=False, **normal)
@@ -73,11 +67,11 @@ def textbook(parts: dict, epochs: int, seed: int) -> Progress:
         yield seconds, evaluate(model, validation, precision="fp32").accuracy
 
 
-def of_the_book(comparison: Comparison, parts: dict, epochs: int, seed: int) -> Progress:
-    """Train the only variant of a comparison."""
-    (variant,) = comparison.variants
-    config = replace(comparison.own_config(variant, seed), epochs=epochs)
-    _, history = comparison.trained(variant, config, parts)
+def of_the_book(experiment: Experiment, parts: dict, epochs: int, seed: int) -> Progress:
+    """Train the only arm of an experiment."""
+    (arm,) = experiment.arms
+    config = replace(experiment.own_config(arm, seed), epochs=epochs)
+    _, history = experiment.trained(arm, config, parts)
     seconds = 0.0
     for epoch in history:
         seconds += epoch["seconds"]
@@ -89,9 +83,9 @@ def progress(recipe: str, parts: dict, seed: int) -> Progress:
     _, epochs = RECIPES[recipe]
     if recipe == "textbook":
         return textbook(parts, epochs, seed)
-    default = Comparison("default", {"resnet20": Variant(resnet20, FULL.augmentation)}, FULL.config)
-    comparison = default if recipe == "default" else cifar10_fast.COMPARISON
-    return of_the_book(comparison, parts, epochs, seed)
+    default = replace(resnet20_cifar10.EXPERIMENT, each_epoch=None)
+    experiment = default if recipe == "default" else cifar10_fast.EXPERIMENT
+    return of_the_book(experiment, parts, epochs, seed)
 
 
 def flops(recipe: str, epochs: int) -> float:
@@ -139,7 +133,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=list(RECIPES))
     arguments = parser.parse_args()
-    parts = replace(cifar10_fast.COMPARISON, held_out=True).load("full")
+    parts = replace(cifar10_fast.EXPERIMENT, held_out=True).load(Command("full"))
     runs = {recipe: [] for recipe in arguments.recipes}
     result = {
         "what": f"training until {TARGET:.0%} of the validation pictures are named",

@@ -34,7 +34,7 @@ from benchmarks.training_throughput import (
 from cnnlib import data, memory
 from cnnlib.training import pick_device, pick_precision
 from cnnlib.training.settings import autocast
-from experiments.common import matrix_rate
+from experiments.lab.measures import matrix_rate
 
 RESULT = RESULTS / "training_steps.json"
 #: step -> what it changes in `loop`; the first one is the textbook's own loop

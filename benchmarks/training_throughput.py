@@ -34,7 +34,7 @@ from benchmarks.recording import RESULTS, computed_on, conditions, save
 from cnnlib import data
 from cnnlib.models import create_model
 from cnnlib.training import TrainConfig, pick_device, train
-from experiments.common import matrix_rate
+from experiments.lab.measures import matrix_rate
 
 RESULT = RESULTS / "training_throughput.json"
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)

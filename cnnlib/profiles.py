@@ -1,8 +1,12 @@
-"""Two profiles, one set of notebooks: ``short`` runs anywhere, ``full`` is the whole budget."""
+"""Two profiles, one set of notebooks: ``short`` runs anywhere, ``full`` is the whole budget.
+
+What the environment says of how to run is read here: ``CNNLIB_PROFILE`` and ``CNNLIB_RUNS``.
+"""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 PROFILES = ("short", "full")
 
@@ -29,3 +33,15 @@ def choose(*, short, full):
     >>> epochs = choose(short=2, full=40)
     """
     return {"short": short, "full": full}[profile()]
+
+
+def runs_folder() -> Path:
+    """Return where long runs are kept, those under way and those that have ended.
+
+    That is the folder that ``CNNLIB_RUNS`` names, and ``runs`` in the user's cache folder where it
+    names none: outside of any checkout, so that a run goes on when another commit is looked at.
+    """
+    import platformdirs
+
+    named = os.environ.get("CNNLIB_RUNS", "").strip()
+    return Path(named).expanduser() if named else platformdirs.user_cache_path("cnnlib") / "runs"

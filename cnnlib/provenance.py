@@ -26,7 +26,7 @@ def describe_run() -> dict:
         "git": _git_state(),
         "versions": {
             "python": platform.python_version(),
-            **{name: metadata.version(name) for name in PACKAGES},
+            **{name: _version(name) for name in PACKAGES},
         },
     }
 
@@ -66,6 +66,13 @@ def file_sha256(path: str | Path) -> str:
     """
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _version(package):
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:  # of a copy that was never installed
+        return None
 
 
 def _launcher() -> str:

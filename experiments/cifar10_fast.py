@@ -20,8 +20,8 @@ from cnnlib.models import create_model
 from cnnlib.prediction import Views
 from cnnlib.training import TrainConfig
 
-from .common import matrix_rate
-from .comparison import Comparison, Variant, tested
+from .lab import TEST_ACCURACY, Arm, Experiment
+from .lab.measures import matrix_rate, score_on
 
 #: Crops moved by up to two pixels; every picture is mirrored in every other epoch.
 ALTERNATING = {"crop": 2, "padding_mode": "reflect", "flip": "alternating"}
@@ -50,23 +50,23 @@ def whiten(model: nn.Module, images: torch.Tensor) -> None:
     model.whiten(images)
 
 
-def in_views(model: nn.Module, loader, parts: dict) -> dict:
+def in_views(model: nn.Module, load, parts: dict) -> dict:
     """Return what the network scores if it looks at each test picture six times."""
-    return {"views": tested(Views(model), loader, parts)}
+    return {"views": score_on(Views(model), load, parts)}
 
 
-def in_views_and_rate(model: nn.Module, loader, parts: dict) -> dict:
+def in_views_and_rate(model: nn.Module, load, parts: dict) -> dict:
     """Return the scores of six looks, and what the machine can do, as the seconds depend on it."""
     device = next(model.parameters()).device
-    return in_views(model, loader, parts) | {"bf16_matrix_rate": matrix_rate(device)}
+    return in_views(model, load, parts) | {"bf16_matrix_rate": matrix_rate(device)}
 
 
-COMPARISON = Comparison(
+EXPERIMENT = Experiment(
     name="cifar10_fast",
-    variants={"fastnet": Variant(build, ALTERNATING, prepare=whiten)},
+    arms={"fastnet": Arm(build, ALTERNATING, prepare=whiten)},
     config=CONFIG,
     batch_size=BATCH_SIZE,
     held_out=False,
+    claim=TEST_ACCURACY,
     measure=in_views_and_rate,
 )
-run = COMPARISON.run

@@ -12,9 +12,9 @@ from torch import nn
 from cnnlib.models import create_model
 from cnnlib.training import TrainConfig
 
-from .comparison import Comparison, alike
+from .lab import Experiment, alike
 
-#: variant -> the network's options
+#: arm -> the network's options
 NETWORKS = {
     "lenet5": {"in_channels": 3},
     "alexnet": {"image_size": 32},
@@ -25,16 +25,15 @@ NETWORKS = {
 }
 
 
-def build(variant: str, num_classes: int = 10) -> nn.Module:
+def build(arm: str, num_classes: int = 10) -> nn.Module:
     """Return the network of that name, with random weights."""
-    return create_model(variant, num_classes=num_classes, **NETWORKS[variant])
+    return create_model(arm, num_classes=num_classes, **NETWORKS[arm])
 
 
-COMPARISON = Comparison(
+EXPERIMENT = Experiment(
     name="compared",
-    variants=alike(build, NETWORKS),
+    arms=alike(build, NETWORKS),
     config=TrainConfig(
         epochs=3, lr=1e-3, optimizer="adamw", schedule="one_cycle", weight_decay=0.05
     ),
 )
-run = COMPARISON.run

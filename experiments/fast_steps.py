@@ -14,7 +14,7 @@ from functools import partial
 from torch import nn
 
 from .cifar10_fast import ALTERNATING, BATCH_SIZE, CONFIG, build, in_views, whiten
-from .comparison import Comparison, Variant
+from .lab import Arm, Experiment
 
 FIRST = replace(
     CONFIG,
@@ -53,12 +53,12 @@ def start(num_classes: int, identity: bool) -> nn.Module:
     return model
 
 
-def ladder() -> dict[str, Variant]:
-    """Return one variant a step, each with all the changes up to it."""
-    changes, variants = {}, {}
+def ladder() -> dict[str, Arm]:
+    """Return one arm a step, each with all the changes up to it."""
+    changes, arms = {}, {}
     for step, more in STEPS.items():
         changes = changes | more
-        variants[step] = Variant(
+        arms[step] = Arm(
             build=partial(start, identity=changes.get("identity", False)),
             augmentation=changes.get("augmentation", RANDOM),
             changes={name: value for name, value in changes.items() if name in asdict(FIRST)},
@@ -66,9 +66,8 @@ def ladder() -> dict[str, Variant]:
             prepare=changes.get("prepare"),
         )
     *_, last = STEPS
-    variants[last] = replace(variants[last], measure=in_views)
-    return variants
+    arms[last] = replace(arms[last], measure=in_views)
+    return arms
 
 
-COMPARISON = Comparison(name="fast_steps", variants=ladder(), config=FIRST, train=20_000)
-run = COMPARISON.run
+EXPERIMENT = Experiment(name="fast_steps", arms=ladder(), config=FIRST, train=20_000)

@@ -6,14 +6,10 @@ show how steep it is around them: fewer epochs of fewer pictures, and no test pi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
-
-from cnnlib.training import collect_logits
+from dataclasses import replace
 
 from .cifar10_fast import ALTERNATING, BATCH_SIZE, CONFIG, build, whiten
-from .common import score
-from .comparison import Comparison, Variant
+from .lab import Arm, Experiment
 
 RECIPE = replace(CONFIG, epochs=3)
 #: From the epoch on, the side of the squares that are cut out of the pictures; the first is 1.
@@ -34,35 +30,16 @@ TRIALS = {
 }
 
 
-def variant(
-    augmentation: dict = ALTERNATING, batch_size: int | None = None, **changes: float
-) -> Variant:
+def arm(augmentation: dict = ALTERNATING, batch_size: int | None = None, **changes: float) -> Arm:
     """Return the recipe with some changes."""
-    return Variant(build, augmentation, changes, batch_size, prepare=whiten)
+    return Arm(build, augmentation, changes, batch_size, prepare=whiten)
 
 
-@dataclass(frozen=True)
-class Trials(Comparison):
-    """A comparison to choose by, which has no test pictures."""
-
-    def load(self, profile: str, original_pixels: Path | None = None) -> dict:
-        """Return the pictures to learn from, and to choose by."""
-        parts = super().load(profile)
-        return {name: parts[name] for name in ("train", "validation")}
-
-
-def on_validation(model, loader, parts: dict) -> dict:
-    """Return how the model does, in fp32, on the pictures held out."""
-    validation = loader(parts["validation"])
-    return {"test": {"validation": score(*collect_logits(model, validation, precision="fp32"))}}
-
-
-COMPARISON = Trials(
+EXPERIMENT = Experiment(
     name="fast_trials",
-    variants={name: variant(**changes) for name, changes in TRIALS.items()},
+    arms={name: arm(**changes) for name, changes in TRIALS.items()},
     config=RECIPE,
     batch_size=BATCH_SIZE,
     train=20_000,
-    measure=on_validation,
+    test_on=("validation",),
 )
-run = COMPARISON.run

@@ -13,20 +13,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cnnlib import data, records
+from cnnlib import data
 from cnnlib.training import TrainConfig, collect_logits
 
-from .common import score
-from .comparison import Comparison, Variant
+from .lab import Arm, Command, Experiment
+from .lab.measures import score
 
 CROP = 24  # pixels a side, of 32
 SHIFTS = range(5)  # pixels
@@ -34,8 +33,8 @@ ANGLES = (0, 5, 10, 15, 20, 30, 45)  # degrees
 # Where the i-th picture goes when it is shifted by one: eight directions in turn.
 DIRECTIONS = ((0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1))
 
-#: variant -> (how maps become smaller, what stands before the last layer, random crops)
-VARIANTS = {
+#: arm -> (how maps become smaller, what stands before the last layer, random crops)
+ARMS = {
     "max": ("max", "flatten", False),
     "average": ("average", "flatten", False),
     "stride": ("stride", "flatten", False),
@@ -71,9 +70,9 @@ def stage(in_channels: int, out_channels: int, pool: str) -> nn.Sequential:
     )
 
 
-def build(variant: str, num_classes: int = 10) -> nn.Sequential:
-    """Return the network of a variant: three stages, 24 to 12 to 6 to 3 pixels, and one layer."""
-    pool, head, _ = VARIANTS[variant]
+def build(name: str, num_classes: int = 10) -> nn.Sequential:
+    """Return the network of an arm: three stages, 24 to 12 to 6 to 3 pixels, and one layer."""
+    pool, head, _ = ARMS[name]
     widths = (3, 32, 64, 128)
     stages = [stage(*each, pool) for each in pairwise(widths)]
     summary = [nn.AdaptiveAvgPool2d(1)] if head == "global" else []
@@ -167,11 +166,11 @@ def conditions() -> dict[str, dict]:
     return shifts | angles
 
 
-def under_every_condition(model: nn.Module, loader, parts: dict) -> dict:
+def under_every_condition(model: nn.Module, load, parts: dict) -> dict:
     """Return the test results under every condition, and how often the answer stays the same."""
     results, same, straight = {}, {}, None
     for name, how in conditions().items():
-        logits, labels = collect_logits(model, loader(parts["test"], **how), precision="fp32")
+        logits, labels = collect_logits(model, load(parts["test"], **how), precision="fp32")
         said = logits.argmax(1)
         straight = said if straight is None else straight
         results[name] = score(logits, labels)
@@ -179,41 +178,41 @@ def under_every_condition(model: nn.Module, loader, parts: dict) -> dict:
     return {"test": results, "same_answer": same}
 
 
-class CroppedComparison(Comparison):
-    """A comparison whose networks see the middle of each picture, or crops from anywhere."""
+@dataclass(frozen=True)
+class Cropped(Experiment):
+    """An experiment whose networks see the middle of each picture, or crops from anywhere."""
 
-    def load(self, profile: str, original_pixels: Path | None = None) -> dict:
+    def load(self, command: Command) -> dict[str, data.ImageSet]:
         """Return the pictures; those to test on are altered, and are the data set's own."""
-        if original_pixels:
+        if command.original_pixels:
             raise ValueError(f"{self.name} has no test on original pixels: leave the option out.")
-        return super().load(profile)
+        return super().load(command)
 
     def loader(self, parts: dict) -> Callable:
         """Return what makes batches of crops, cut where ``at`` says, or ``anywhere``."""
         whole = super().loader(parts)
 
-        def load(images, batch_size=500, at=None, turn=None, anywhere=False, **options):
+        def load(images, batch_size=250, at=None, turn=None, anywhere=False, **options):
             at = Anywhere(options["seed"]) if anywhere else at or shifted(0)
             return Crops(whole(images, batch_size, **options), at, turn)
 
         return load
 
-    def record(self, *arguments) -> records.Record:
-        """Return the record of all runs, with the size of the crops."""
-        record = super().record(*arguments)
-        return replace(record, config=record.config | {"crop": CROP})
+    def summary(self, parts: dict) -> dict:
+        """Return what a record says of all settings, with the size of the crops."""
+        return super().summary(parts) | {"crop": CROP}
 
 
-def variant(name: str) -> Variant:
-    """Return a variant: its network, and where its crops are cut in training."""
-    *_, anywhere = VARIANTS[name]
-    return Variant(partial(build, name), {"flip": True} | ({"anywhere": True} if anywhere else {}))
+def arm(name: str) -> Arm:
+    """Return an arm: its network, and where its crops are cut in training."""
+    *_, anywhere = ARMS[name]
+    return Arm(partial(build, name), {"flip": True} | ({"anywhere": True} if anywhere else {}))
 
 
-COMPARISON = CroppedComparison(
+EXPERIMENT = Cropped(
     name="pooling_shift",
-    variants={name: variant(name) for name in VARIANTS},
+    arms={name: arm(name) for name in ARMS},
     config=TrainConfig(epochs=12, lr=0.1, schedule="one_cycle", weight_decay=5e-4),
+    fixed="each network is held against its own answers to the pictures as they are",
     measure=under_every_condition,
 )
-run = COMPARISON.run

@@ -14,6 +14,7 @@ Networks", NeurIPS 2016: taking blocks away.
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -22,9 +23,9 @@ from cnnlib.models import create_model
 from cnnlib.models.residual import OptionA
 from cnnlib.training import TrainConfig, evaluate
 
-from .comparison import Comparison, alike
+from .lab import Experiment, alike
 
-#: variant -> the network's name and its options
+#: arm -> the network's name and its options
 NETWORKS = {
     "shortcut A": ("resnet20", {}),
     "shortcut B": ("resnet20", {"shortcut": "B"}),
@@ -34,9 +35,9 @@ NETWORKS = {
 }
 
 
-def build(variant: str, num_classes: int = 10) -> nn.Module:
-    """Return the network of a variant, with random weights."""
-    name, options = NETWORKS[variant]
+def build(arm: str, num_classes: int = 10) -> nn.Module:
+    """Return the network of an arm, with random weights."""
+    name, options = NETWORKS[arm]
     return create_model(name, num_classes=num_classes, **options)
 
 
@@ -60,19 +61,20 @@ def without(model: nn.Module, number: int) -> nn.Module:
     return model
 
 
-def take_blocks_away(model: nn.Module, loader, parts: dict) -> dict:
+def take_blocks_away(model: nn.Module, load, parts: dict) -> dict:
     """Return the test accuracy without each block in turn."""
     accuracies = [
-        evaluate(without(model, number), loader(parts["test"])).accuracy
+        evaluate(without(model, number), load(parts["test"])).accuracy
         for number in range(len(blocks(model)))
     ]
     return {"without_block": accuracies}
 
 
-COMPARISON = Comparison(
+ARMS = alike(build, NETWORKS)
+ARMS["branch at zero"] = replace(ARMS["branch at zero"], against="shortcut B")
+EXPERIMENT = Experiment(
     name="residual_blocks",
-    variants=alike(build, NETWORKS),
+    arms=ARMS,
     config=TrainConfig(epochs=8, lr=0.2, schedule="one_cycle", weight_decay=5e-4),
     measure=take_blocks_away,
 )
-run = COMPARISON.run

@@ -16,10 +16,10 @@ from torch import nn
 
 from cnnlib.training import TrainConfig
 
-from .comparison import Comparison, alike
+from .lab import Experiment, alike
 
 CHANNELS = 64
-#: variant -> the layers of a block: a kernel size, or a function to put between
+#: arm -> the layers of a block: a kernel size, or a function to put between
 BLOCKS = {
     "one 5x5": (5,),
     "two 3x3": (3, "relu", 3),
@@ -39,18 +39,17 @@ def block(layers: tuple) -> nn.Sequential:
     return nn.Sequential(*modules, nn.BatchNorm2d(CHANNELS), nn.ReLU())
 
 
-def build(variant: str, num_classes: int = 10) -> nn.Sequential:
+def build(arm: str, num_classes: int = 10) -> nn.Sequential:
     """Return a network: a stem, two blocks at 16x16 pixels, two at 8x8, and a linear layer."""
     stem = nn.Conv2d(3, CHANNELS, 3, padding=1, bias=False), nn.BatchNorm2d(CHANNELS), nn.ReLU()
-    first, second, third, fourth = (block(BLOCKS[variant]) for _ in range(4))
+    first, second, third, fourth = (block(BLOCKS[arm]) for _ in range(4))
     head = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(CHANNELS, num_classes)
     pool = nn.MaxPool2d(2)
     return nn.Sequential(*stem, pool, first, second, pool, third, fourth, *head)
 
 
-COMPARISON = Comparison(
+EXPERIMENT = Experiment(
     name="vgg_kernels",
-    variants=alike(build, BLOCKS),
+    arms=alike(build, BLOCKS),
     config=TrainConfig(epochs=8, lr=0.1, schedule="one_cycle", weight_decay=5e-4),
 )
-run = COMPARISON.run

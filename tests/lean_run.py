@@ -7,13 +7,15 @@ of a few steps, and a few batches to measure on.
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from benchmarks.networks import peak_memory
 from cnnlib import data
-from experiments.resnet20_cifar10 import FULL
+from experiments.lab import Command
+from experiments.resnet20_cifar10 import EXPERIMENT
 
 STEPS = 8
 
@@ -35,7 +37,7 @@ def noise(n: int) -> data.ImageSet:
 if __name__ == "__main__":
     data.cifar10 = lambda fallback: (noise(50_000), noise(10_000))
     data.DeviceBatches = FewSteps
-    plan = replace(FULL, config=replace(FULL.config, epochs=2, device="cpu"))
-    record = plan.run("short", range(1), None)
+    quick = replace(EXPERIMENT, config=replace(EXPERIMENT.config, epochs=2, device="cpu"))
+    record = quick.run(Command("full", to=Path.cwd()))
     assert record.data["splits"]["train"]["n"] == 45_000
     print(peak_memory(torch.device("cpu")) // 2**20)

@@ -122,8 +122,8 @@ def test_flops_are_those_of_the_layers_by_hand():
 def quick(monkeypatch):
     """Train the recipes for one epoch, without half precision, which is slow at this size."""
     config = replace(cifar10_fast.CONFIG, precision="fp32", device="cpu")
-    comparison = replace(cifar10_fast.COMPARISON, config=config, batch_size=64)
-    monkeypatch.setattr(time_to_accuracy.cifar10_fast, "COMPARISON", comparison)
+    experiment = replace(cifar10_fast.EXPERIMENT, config=config, batch_size=64)
+    monkeypatch.setattr(time_to_accuracy.cifar10_fast, "EXPERIMENT", experiment)
     budgets = {recipe: (name, 1) for recipe, (name, _) in time_to_accuracy.RECIPES.items()}
     monkeypatch.setattr(time_to_accuracy, "RECIPES", budgets)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -35,6 +36,25 @@ def test_the_profile_comes_from_the_environment(monkeypatch, value, expected):
         monkeypatch.setenv("CNNLIB_PROFILE", value)
     assert profiles.profile() == expected
     assert profiles.choose(short=1, full=2) == {"short": 1, "full": 2}[expected]
+
+
+def test_runs_lie_outside_of_the_checkout(monkeypatch, tmp_path):
+    monkeypatch.setenv("CNNLIB_RUNS", "~/mine")
+    assert profiles.runs_folder() == Path.home() / "mine"
+    monkeypatch.setenv("CNNLIB_RUNS", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # which Linux names
+    found = profiles.runs_folder()
+    assert found.parts[-2:] == ("cnnlib", "runs")
+    assert ROOT not in found.parents
+
+
+def test_the_environment_is_read_in_two_places():
+    readers = {
+        path.relative_to(ROOT / "cnnlib").parts[0]
+        for path in (ROOT / "cnnlib").rglob("*.py")
+        if re.search(r"environ.*CNNLIB_", path.read_text())
+    }
+    assert readers == {"profiles.py", "data"}
 
 
 def test_an_unknown_profile_is_refused(monkeypatch):

@@ -12,6 +12,7 @@ from torchvision.transforms import functional as transforms
 from cnnlib import data, records
 from cnnlib.training import TrainConfig
 from experiments import pooling_shift
+from experiments.lab import Command
 from experiments.pooling_shift import Anywhere, Crops, blur_pool, build, shifted, turned
 
 PICTURES = data.stand_in(train=40, test=20)
@@ -72,9 +73,9 @@ def test_the_blur_is_a_maximum_and_one_two_one():
     torch.testing.assert_close(blur_pool()(x), F.conv2d(largest, kernel, stride=2, groups=3))
 
 
-@pytest.mark.parametrize("variant", pooling_shift.VARIANTS)
-def test_every_variant_halves_three_times(variant):
-    model = build(variant)
+@pytest.mark.parametrize("arm", pooling_shift.ARMS)
+def test_every_arm_halves_three_times(arm):
+    model = build(arm)
     x = torch.randn(2, 3, 24, 24)
     sizes = []
     for stage in model[:3]:
@@ -84,21 +85,17 @@ def test_every_variant_halves_three_times(variant):
     assert model[3:](x).shape == (2, 10)
 
 
-def variants(record):
-    return record.config["variants"].items()
-
-
 def test_the_record_says_what_was_done(monkeypatch, tmp_path):
     monkeypatch.setattr(data, "cifar10", lambda fallback: PICTURES)
-    monkeypatch.chdir(tmp_path)
     config = TrainConfig(epochs=2, lr=0.05, device="cpu")
-    plan = replace(pooling_shift.COMPARISON, config=config, batch_size=8)
-    record = plan.run("short", range(2))
-    assert records.load("pooling_shift", tmp_path / "runs") == record
-    assert len(record.runs) == 2 * len(pooling_shift.VARIANTS)
+    quick = replace(pooling_shift.EXPERIMENT, config=config, batch_size=8)
+    record = quick.run(Command("short", seeds=2, to=tmp_path))
+    assert records.load("pooling_shift", tmp_path) == record
+    assert len(record.runs) == 2 * len(pooling_shift.ARMS)
     assert record.config["crop"] == 24
-    augmented = {name: "anywhere" in own["augmentation"] for name, own in variants(record)}
-    assert augmented == {name: name == "max, augmented" for name in pooling_shift.VARIANTS}
+    settings = record.config["arms"].items()
+    augmented = {name: "anywhere" in own["augmentation"] for name, own in settings}
+    assert augmented == {name: name == "max, augmented" for name in pooling_shift.ARMS}
     for run in record.runs:
         assert set(run["test"]) == set(pooling_shift.conditions())
         assert run["test"]["shift 0"] == run["test"]["angle 0"]
@@ -108,7 +105,7 @@ def test_the_record_says_what_was_done(monkeypatch, tmp_path):
 
 def test_original_pixels_are_refused():
     with pytest.raises(ValueError, match="original pixels"):
-        pooling_shift.run("short", range(1), original_pixels="slice.tar")
+        pooling_shift.EXPERIMENT.run(Command("short", original_pixels="slice.tar"))
 
 
 def test_a_network_that_counts_bright_pixels_does_not_mind_a_turn():
@@ -126,7 +123,7 @@ def test_a_network_that_counts_bright_pixels_does_not_mind_a_turn():
         classes=("bright", "dark"),
     )
     parts = {"train": PICTURES[0], "test": bright}
-    loader = pooling_shift.COMPARISON.loader(parts)
+    loader = pooling_shift.EXPERIMENT.loader(parts)
     measured = pooling_shift.under_every_condition(Bright(), loader, parts)
     assert all(result["correct"] == 10 for result in measured["test"].values())
     assert set(measured["same_answer"].values()) == {1.0}

@@ -139,6 +139,7 @@ def test_machines_that_could_not_meet_again_are_told_so_at_once(tmp_path):
 
 def test_an_experiment_runs_in_two_processes_and_writes_once(tmp_path):
     environment = {"PYTHONPATH": str(ROOT), "CNNLIB_DATA": "stand-in"}
+    environment |= {"CNNLIB_RUNS": str(tmp_path / "runs")}
     command = ("-m", "experiments", "resnet20_cifar10", "--profile", "short")
     printed = torchrun(*command, env=environment, cwd=tmp_path)
     record = records.load("resnet20_cifar10", tmp_path / "runs")

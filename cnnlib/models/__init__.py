@@ -6,7 +6,7 @@ from .alexnet import AlexNet
 from .fast import FastNet
 from .googlenet import GoogLeNet
 from .lenet import LeNet5, PublishedLeNet5
-from .registry import create_model, list_models, register
+from .registry import builder_of, create_model, list_models, register
 from .resnet import ResNet
 from .simple import SimpleCNN, SimpleResNet
 from .vgg import VGG
@@ -22,6 +22,7 @@ __all__ = [
     "SimpleCNN",
     "SimpleResNet",
     "alexnet",
+    "builder_of",
     "create_model",
     "fast",
     "googlenet",

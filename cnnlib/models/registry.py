@@ -89,10 +89,7 @@ def create_model(
         If no network has that name (the nearest names are given), a count is not a positive
         integer, or the network knows no such option.
     """
-    builder = _BUILDERS.get(name)
-    if builder is None:
-        nearest = difflib.get_close_matches(str(name), _BUILDERS, n=3) or list_models()
-        raise ValueError(f"no model is named {name!r}; the nearest names: {', '.join(nearest)}")
+    builder = builder_of(name)
     known = _options(builder)
     for option in options:
         if option not in known:
@@ -104,6 +101,30 @@ def create_model(
     model = builder(**options)
     model.origin = origin
     return model
+
+
+def builder_of(name: str) -> Builder:
+    """Return the function that builds a network.
+
+    Parameters
+    ----------
+    name : str
+        One of `list_models()`.
+
+    Returns
+    -------
+    callable
+        As `register` entered it.
+
+    Raises
+    ------
+    ValueError
+        If no network has that name; the nearest names are given.
+    """
+    if name not in _BUILDERS:
+        nearest = difflib.get_close_matches(str(name), _BUILDERS, n=3) or list_models()
+        raise ValueError(f"no model is named {name!r}; the nearest names: {', '.join(nearest)}")
+    return _BUILDERS[name]
 
 
 def _options(builder: Builder) -> list[str]:

@@ -1,0 +1,129 @@
+"""The arms of an experiment: what differs between its networks, and the rate of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import torch
+from torch import nn
+
+from cnnlib.training import TrainConfig
+
+from .quantities import Quantity
+
+#: The augmentation of most experiments: crops moved by up to four pixels, and mirrored.
+MOVED = {"crop": 4, "padding_mode": "reflect", "flip": True}
+
+
+@dataclass(frozen=True)
+class Rates:
+    """How the peak learning rate of an arm is found: by trials on the validation pictures.
+
+    The grid begins with half the arm's own rate, the rate, and its double. While the best of them
+    is the smallest or the largest, the next one beyond it is tried too.
+
+    Parameters
+    ----------
+    by
+        What chooses; without it, what the experiment's claim is about. It must not need the test.
+    share
+        Of the budget, in (0, 1], that a trial takes; at least one epoch.
+    seeds
+        How many seeds try each rate; the mean of their costs counts.
+    most
+        How many rates are tried at most.
+    """
+
+    by: Quantity | None = None
+    share: float = 0.25
+    seeds: int = 2
+    most: int = 9
+
+    def epochs(self, budget: int) -> int:
+        """Return how many epochs a trial takes."""
+        return max(1, round(self.share * budget))
+
+    def next_grid(self, own: float, costs: dict[float, float]) -> list[float]:
+        """Return the rates that have to be tried, given the mean costs of those that have been.
+
+        `own` is the arm's own rate. Once the answer holds no new rate, the best is among them.
+        """
+        if not costs:
+            return [own / 2, own, 2 * own]
+        grid, best = sorted(costs), cheapest(costs)
+        if best == grid[0] and len(grid) < self.most:
+            return [best / 2, *grid]
+        if best == grid[-1] and len(grid) < self.most:
+            return [*grid, 2 * best]
+        return grid
+
+
+def cheapest(costs: dict[float, float]) -> float:
+    """Return the rate of the lowest cost, of several the smallest: where all fail, that one too."""
+    return min(costs, key=lambda rate: (costs[rate], rate))
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One network of an experiment, and what is its own in how it learns.
+
+    Parameters
+    ----------
+    build
+        Returns the network with random weights, given the number of classes.
+    augmentation
+        Options of :class:`cnnlib.data.DeviceBatches`.
+    changes
+        Fields of :class:`cnnlib.training.TrainConfig` that differ from the experiment's.
+    batch_size
+        Pictures a step, where they differ from the experiment's.
+    prepare
+        ``prepare(model, images)`` readies the network for pictures such as these, before it learns.
+    measure
+        Measures in place of the experiment's `measure`.
+    against
+        The arm from which this one differs in one thing, and with which it is compared; the first
+        one where it is not said.
+    rates
+        How its rate is found, where that differs from the experiment's.
+    fixed
+        Why its rate is given and not searched for: the recipe that it is part of.
+    """
+
+    build: Callable[[int], nn.Module]
+    augmentation: dict = field(default_factory=dict)
+    changes: dict = field(default_factory=dict)
+    batch_size: int | None = None
+    prepare: Callable[[nn.Module, torch.Tensor], None] | None = None
+    measure: Callable | None = None
+    against: str = ""
+    rates: Rates | None = None
+    fixed: str = ""
+
+    def settings(self) -> dict:
+        """Return what a record says of it."""
+        own = {"batch_size": self.batch_size} if self.batch_size else {}
+        own |= {"prepared_by": described(self.prepare)} if self.prepare else {}
+        network = {"network": described(self.build)}
+        return {**network, "augmentation": self.augmentation, **self.changes, **own}
+
+
+def alike(build: Callable, names) -> dict[str, Arm]:
+    """Return arms that differ in their network alone, ``build(name, num_classes)``."""
+    return {name: Arm(partial(build, name), MOVED) for name in names}
+
+
+def at_rate(config: TrainConfig, lr: float) -> TrainConfig:
+    """Return the configuration with another peak; Muon's two rates move together."""
+    kernel_lr = config.kernel_lr * lr / config.lr if config.optimizer == "muon" else None
+    return replace(config, lr=lr, **({"kernel_lr": kernel_lr} if kernel_lr else {}))
+
+
+def described(work: Callable) -> str:
+    """Return a function's name, and what it is called with: ``"build('tanh')"``."""
+    if not isinstance(work, partial):
+        return work.__name__
+    given = [*map(repr, work.args), *(f"{key}={value!r}" for key, value in work.keywords.items())]
+    return f"{described(work.func)}({', '.join(given)})"
