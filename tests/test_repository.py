@@ -89,9 +89,12 @@ def cell_complaints(cell) -> list[str]:
     if any(draws.search(source) and not seed.search(source) for draws, seed in UNSEEDED):
         found.append("random numbers without a seed")
     for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
-        is_picture = isinstance(call.func, ast.Name) and call.func.id == "picture"
-        if is_picture and not any(keyword.arg == "alt" for keyword in call.keywords):
+        called = call.func.id if isinstance(call.func, ast.Name) else None
+        keywords = {keyword.arg for keyword in call.keywords}
+        if called == "picture" and "alt" not in keywords:
             found.append("a picture without alternative text")
+        if called == "print" and "end" in keywords:
+            found.append("a line printed in pieces: print it whole, or show a table")
     if any(output["output_type"] == "error" for output in cell["outputs"]):
         found.append("an error in its output")
     if any(map(notebooks.is_picture, cell["outputs"])):
@@ -199,6 +202,7 @@ def test_a_good_notebook_has_no_complaints():
         ("rng = np.random.default_rng()", "without a seed"),
         ("np.random.rand(3)", "without a seed"),
         ("picture(figure)", "alternative text"),
+        ("print(1, end='')\nprint(2)", "printed in pieces"),
         ("import numpy as np\nfrom torch import nn", "fold it"),
     ],
 )
