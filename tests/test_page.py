@@ -77,3 +77,10 @@ def test_columns_of_numbers_stand_to_the_right(texts, right):
 def test_a_row_of_another_length_is_refused():
     with pytest.raises(ValueError, match=r"each row needs 2 cells, one a column: \['1'\]"):
         table(["a", "b"], [[1]])
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(0.913, "91.3 %"), (1, "100.0 %"), (-0.031, "-3.1 %"), (0.00049, "0.0 %")]
+)
+def test_a_share_is_printed_in_percent(share, text):
+    assert page.percent(share) == text
