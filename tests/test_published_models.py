@@ -230,12 +230,13 @@ def test_inception_modules_cost_what_the_paper_says():
 
 
 def test_googlenet_counts():
-    assert count(on_meta("googlenet", aux_logits=True)) == 13_004_888
+    trained = count(on_meta("googlenet", aux_logits=True))
+    assert trained == 13_004_888
     paper = on_meta("googlenet", large_kernel=5)
     # With biases in place of BatchNorm, one number a channel in place of two.
     norms = sum(m.num_features for m in paper.modules() if isinstance(m, nn.BatchNorm2d))
     said = type(paper).__doc__
-    for number in (count(paper), count(paper) - norms, count(on_meta("googlenet"))):
+    for number in (trained, count(paper), count(paper) - norms, count(on_meta("googlenet"))):
         assert f"{number:,}" in said
     small = on_meta("googlenet", image_size=32, num_classes=10)
     assert f"{count(small):,}" in said

@@ -138,8 +138,5 @@ class AlexNet(nn.Module):
 
 @register
 def alexnet(num_classes: int = 1000, in_channels: int = 3, **options) -> AlexNet:
-    """Build AlexNet: 61,100,840 parameters.
-
-    For 10 classes of 32x32 pictures: 4,560,714 parameters. The options are those of `AlexNet`.
-    """
+    """Build AlexNet: 61,100,840 parameters, 4,560,714 for 10 classes of 32x32 pictures."""
     return AlexNet(num_classes, in_channels, **options)

@@ -166,7 +166,8 @@ class GoogLeNet(nn.Module):
     - Its first row, by the numbers printed in the table, is a depthwise separable layer: eight
       7x7 kernels for each colour, then a 1x1 convolution to 64. Here, as in torchvision, it is an
       ordinary 7x7 convolution; the counts above are with it.
-    - Two auxiliary heads are part of its training. Here they are built if asked for.
+    - Two auxiliary heads are part of its training. Here they are built if asked for, and
+      with them it has 13,004,888 parameters.
     - Its pooling before module 5a is 3x3, not 2x2 as in torchvision and here.
     - It drops 40 % of the last 1,024 numbers in training; torchvision and this one 20 %.
     - How its weights were drawn, the paper does not say; here as He et al. (2015) do.
@@ -257,8 +258,5 @@ class GoogLeNet(nn.Module):
 
 @register
 def googlenet(num_classes: int = 1000, in_channels: int = 3, **options) -> GoogLeNet:
-    """Build GoogLeNet: 6,624,904 parameters, with auxiliary heads 13,004,888 parameters.
-
-    For 10 classes of 32x32 pictures: 5,602,474 parameters. The options are those of `GoogLeNet`.
-    """
+    """Build GoogLeNet: 6,624,904 parameters, 5,602,474 for 10 classes of 32x32 pictures."""
     return GoogLeNet(num_classes, in_channels, **options)

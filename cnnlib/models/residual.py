@@ -125,10 +125,7 @@ class Block(nn.Module):
 
 
 class BasicBlock(Block):
-    """Two 3x3 convolutions, and the input added to what they give.
-
-    The input, parameters and output are those of `Block`.
-    """
+    """Two 3x3 convolutions, and the input added to what they give."""
 
     def add_branch(self, in_channels: int, channels: int, stride: int) -> None:
         """Add two convolutions, each with its BatchNorm."""
@@ -146,8 +143,8 @@ class BasicBlock(Block):
 class Bottleneck(Block):
     """1x1, 3x3 and 1x1, the last with four times the channels, and the input added.
 
-    The input, parameters and output are those of `Block`. As in torchvision the stride lies in
-    the 3x3 convolution; in the paper in the first 1x1, which then skips three pixels of four.
+    As in torchvision the stride lies in the 3x3 convolution; in the paper in the first 1x1, which
+    then skips three pixels of four.
     """
 
     expansion = 4
@@ -191,10 +188,7 @@ class PreactivationBlock(Block):
 
 
 class PreactivationBasicBlock(PreactivationBlock):
-    """Two 3x3 convolutions, each after its BatchNorm and ReLU, and the input added.
-
-    The input, parameters and output are those of `Block`.
-    """
+    """Two 3x3 convolutions, each after its BatchNorm and ReLU, and the input added."""
 
     def add_branch(self, in_channels: int, channels: int, stride: int) -> None:
         """Add two convolutions, each with the BatchNorm before it."""
@@ -210,10 +204,7 @@ class PreactivationBasicBlock(PreactivationBlock):
 
 
 class PreactivationBottleneck(PreactivationBlock):
-    """1x1, 3x3 and 1x1, each after its BatchNorm and ReLU, and the input added.
-
-    The input, parameters and output are those of `Block`.
-    """
+    """1x1, 3x3 and 1x1, each after its BatchNorm and ReLU, and the input added."""
 
     expansion = 4
 

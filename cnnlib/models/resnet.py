@@ -205,10 +205,7 @@ class ResNet(nn.Module):
 def resnet18(
     num_classes: int = 1000, in_channels: int = 3, image_size: int = 224, **options
 ) -> ResNet:
-    """Build ResNet-18, (2, 2, 2, 2) blocks of two convolutions: 11,689,512 parameters.
-
-    For 10 classes of 32x32 pictures: 11,173,962 parameters. The options are those of `ResNet`.
-    """
+    """Build ResNet-18: 11,689,512 parameters, 11,173,962 for 10 classes of 32x32 pictures."""
     return ResNet(imagenet(18, image_size), num_classes, in_channels, **options)
 
 
@@ -216,10 +213,7 @@ def resnet18(
 def resnet34(
     num_classes: int = 1000, in_channels: int = 3, image_size: int = 224, **options
 ) -> ResNet:
-    """Build ResNet-34, (3, 4, 6, 3) blocks of two convolutions: 21,797,672 parameters.
-
-    For 10 classes of 32x32 pictures: 21,282,122 parameters. The options are those of `ResNet`.
-    """
+    """Build ResNet-34: 21,797,672 parameters, 21,282,122 for 10 classes of 32x32 pictures."""
     return ResNet(imagenet(34, image_size), num_classes, in_channels, **options)
 
 
@@ -227,10 +221,7 @@ def resnet34(
 def resnet50(
     num_classes: int = 1000, in_channels: int = 3, image_size: int = 224, **options
 ) -> ResNet:
-    """Build ResNet-50, (3, 4, 6, 3) bottlenecks: 25,557,032 parameters.
-
-    For 10 classes of 32x32 pictures: 23,520,842 parameters. The options are those of `ResNet`.
-    """
+    """Build ResNet-50: 25,557,032 parameters, 23,520,842 for 10 classes of 32x32 pictures."""
     return ResNet(imagenet(50, image_size), num_classes, in_channels, **options)
 
 
@@ -238,10 +229,7 @@ def resnet50(
 def resnet101(
     num_classes: int = 1000, in_channels: int = 3, image_size: int = 224, **options
 ) -> ResNet:
-    """Build ResNet-101, (3, 4, 23, 3) bottlenecks: 44,549,160 parameters.
-
-    For 10 classes of 32x32 pictures: 42,512,970 parameters. The options are those of `ResNet`.
-    """
+    """Build ResNet-101: 44,549,160 parameters, 42,512,970 for 10 classes of 32x32 pictures."""
     return ResNet(imagenet(101, image_size), num_classes, in_channels, **options)
 
 
@@ -249,10 +237,7 @@ def resnet101(
 def resnet152(
     num_classes: int = 1000, in_channels: int = 3, image_size: int = 224, **options
 ) -> ResNet:
-    """Build ResNet-152, (3, 8, 36, 3) bottlenecks: 60,192,808 parameters.
-
-    For 10 classes of 32x32 pictures: 58,156,618 parameters. The options are those of `ResNet`.
-    """
+    """Build ResNet-152: 60,192,808 parameters, 58,156,618 for 10 classes of 32x32 pictures."""
     return ResNet(imagenet(152, image_size), num_classes, in_channels, **options)
 
 

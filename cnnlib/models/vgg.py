@@ -103,35 +103,23 @@ def _block(count: int, in_channels: int, out_channels: int, batch_norm: bool) ->
 
 @register
 def vgg11(num_classes: int = 1000, in_channels: int = 3, **options) -> VGG:
-    """Build VGG-11, the paper's column A: 132,863,336 parameters.
-
-    For 10 classes of 32x32 pictures: 9,750,922 parameters. The options are those of `VGG`.
-    """
+    """Build VGG-11: 132,863,336 parameters, 9,750,922 for 10 classes of 32x32 pictures."""
     return VGG(11, num_classes, in_channels, **options)
 
 
 @register
 def vgg13(num_classes: int = 1000, in_channels: int = 3, **options) -> VGG:
-    """Build VGG-13, the paper's column B: 133,047,848 parameters.
-
-    For 10 classes of 32x32 pictures: 9,935,434 parameters. The options are those of `VGG`.
-    """
+    """Build VGG-13: 133,047,848 parameters, 9,935,434 for 10 classes of 32x32 pictures."""
     return VGG(13, num_classes, in_channels, **options)
 
 
 @register
 def vgg16(num_classes: int = 1000, in_channels: int = 3, **options) -> VGG:
-    """Build VGG-16, the paper's column D: 138,357,544 parameters.
-
-    For 10 classes of 32x32 pictures: 15,245,130 parameters. The options are those of `VGG`.
-    """
+    """Build VGG-16: 138,357,544 parameters, 15,245,130 for 10 classes of 32x32 pictures."""
     return VGG(16, num_classes, in_channels, **options)
 
 
 @register
 def vgg19(num_classes: int = 1000, in_channels: int = 3, **options) -> VGG:
-    """Build VGG-19, the paper's column E: 143,667,240 parameters.
-
-    For 10 classes of 32x32 pictures: 20,554,826 parameters. The options are those of `VGG`.
-    """
+    """Build VGG-19: 143,667,240 parameters, 20,554,826 for 10 classes of 32x32 pictures."""
     return VGG(19, num_classes, in_channels, **options)
