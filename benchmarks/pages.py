@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+import sys
 from pathlib import Path
 
 import yaml
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "book" / "_ext"))
+from browsing import chromium, served  # noqa: E402, F401 - the build's own, for all benchmarks
+
 HTML = ROOT / "_build" / "html"
 
 ALONE = '<!DOCTYPE html><html lang="en"><body><div id="here" style="width: 46rem"></div></body>'
@@ -53,41 +51,6 @@ def documents(node) -> list[str]:
 def of_the_book() -> list[str]:
     """Return every page of the book's table of contents."""
     return documents(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8")))
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    """Serve files without a word."""
-
-    extensions_map = SimpleHTTPRequestHandler.extensions_map | {".js": "text/javascript"}
-
-    def log_message(self, *_):
-        """Say nothing."""
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """Serve a folder on localhost; give its address, without a last slash."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-
-
-def find_chromium() -> str | None:
-    """Return the browser named in $CHROMIUM, or the system's; None for playwright's own."""
-    candidates = (os.environ.get("CHROMIUM"), "/usr/bin/chromium", "/usr/bin/chromium-browser")
-    return next((path for path in candidates if path and Path(path).exists()), None)
-
-
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """Start a headless Chromium."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=find_chromium(), args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield browser
-        browser.close()
 
 
 def mount(page: Page, widget, before: str = "null") -> None:

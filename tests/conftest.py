@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
-import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from browsing import NoChromium, chromium, start_server
 
 pytest.register_assert_rewrite("widget_page")
 
@@ -22,18 +18,6 @@ pytest.register_assert_rewrite("widget_page")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 BUILD = Path(__file__).resolve().parent.parent / "_build"
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-]
-HOW_TO_INSTALL = (
-    "These tests need Chromium and found none. Install one of:\n"
-    "    .venv/bin/python -m playwright install --with-deps chromium\n"
-    "    sudo apt-get install chromium\n"
-    "or name one that you have in the environment variable CHROMIUM."
-)
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest chooses by mark
@@ -52,36 +36,14 @@ def built() -> Path:
     return BUILD
 
 
-def find_chromium(playwright) -> str:
-    """Return the path of the browser to drive: $CHROMIUM, playwright's own, the system's.
-
-    The headless shell comes first: it draws pages alone, and no window around them.
-    """
-    candidates = [
-        os.environ.get("CHROMIUM"),
-        shutil.which("chromium-headless-shell"),
-        playwright.chromium.executable_path,
-        shutil.which("chromium"),
-        shutil.which("chromium-browser"),
-        shutil.which("google-chrome"),
-    ]
-    for path in candidates:
-        if path and os.path.exists(path):
-            return path
-    pytest.fail(HOW_TO_INSTALL, pytrace=False)
-
-
 @pytest.fixture(scope="session")
 def browser():
     """One headless Chromium for the whole run."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=find_chromium(playwright), args=CHROMIUM_ARGUMENTS
-        )
-        yield chromium
-        chromium.close()
+    try:
+        with chromium() as driven:
+            yield driven
+    except NoChromium as reason:
+        pytest.fail(f"These tests need Chromium. {reason}", pytrace=False)
 
 
 @dataclass
@@ -152,19 +114,6 @@ def page(new_page):
     return new_page()
 
 
-class QuietHandler(SimpleHTTPRequestHandler):
-    """Serve files without a word on the terminal."""
-
-    extensions_map = SimpleHTTPRequestHandler.extensions_map | {".js": "text/javascript"}
-
-    def log_message(self, *_):
-        pass
-
-    def handle(self):
-        with suppress(ConnectionError):  # the page was closed while it still loaded
-            super().handle()
-
-
 @pytest.fixture(scope="session")
 def serve():
     """Serve a folder on localhost: ``serve(folder)`` returns its URL, without a last slash."""
@@ -173,12 +122,11 @@ def serve():
     def start(folder) -> str:
         folder = os.path.abspath(folder)
         if folder not in servers:
-            handler = partial(QuietHandler, directory=folder)
-            servers[folder] = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-            threading.Thread(target=servers[folder].serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{servers[folder].server_address[1]}"
+            servers[folder] = start_server(folder)
+        return servers[folder][0]
 
-    def stop(server):
+    def stop(started):
+        _, server = started
         server.shutdown()  # up to half a second each: all at once
         server.server_close()
 
@@ -219,28 +167,21 @@ def load_module(page, serve):
 def show(new_page, serve, tmp_path):
     """Open pages with widgets: ``show(widget, theme="dark", width=360, ...)``.
 
-    Returns a page whose widgets are drawn; with ``scripts=False`` their still forms stay instead.
-    ``body`` stands below the widgets, ``fragment`` is the address's. In the end no page may have
-    had troubles.
+    Returns a page whose widgets are drawn. ``body`` stands below the widgets, ``fragment`` is the
+    address's. In the end no page may have had troubles.
     """
     import widget_page  # not for those who lack a browser: it needs axe
 
     pages, numbers = [], count()
 
-    def open_page(
-        *widgets, body="", fragment="", scripts=True, theme="light", language="en", **options
-    ):
-        shown = widget_page.with_stills(*widgets) if widgets else ""
+    def open_page(*widgets, body="", fragment="", theme="light", language="en", **options):
+        shown = widget_page.joined(*widgets) if widgets else ""
         folder = tmp_path / f"page{next(numbers)}"
         url = serve(widget_page.write(folder, shown + body, theme=theme, language=language))
-        page = new_page(**options)
-        if not scripts:
-            page.route("**/*.js", lambda route: route.abort())
-        page.goto(f"{url}/{fragment}")
-        if scripts:
-            widget_page.wait_until_alive(page)
-            pages.append(page)  # without scripts, that they fail is no trouble
-        return page
+        pages.append(new_page(**options))
+        pages[-1].goto(f"{url}/{fragment}")
+        widget_page.wait_until_alive(pages[-1])
+        return pages[-1]
 
     yield open_page
     for page in pages:
@@ -248,7 +189,25 @@ def show(new_page, serve, tmp_path):
 
 
 @pytest.fixture
-def both_forms(show):
+def show_still(browser, new_page, serve, tmp_path):
+    """Open pages with the stills of widgets, drawn as for the book, and with no script at all."""
+    import widget_page
+
+    numbers = count()
+
+    def open_page(*widgets, body="", theme="light", **options):
+        folder = tmp_path / f"still{next(numbers)}"
+        shown = widget_page.stills(browser, *widgets)
+        page = new_page(**options)
+        page.route("**/*.js", lambda route: route.abort())
+        page.goto(serve(widget_page.write(folder, shown + body, theme=theme)))
+        return page
+
+    return open_page
+
+
+@pytest.fixture
+def both_forms(show, show_still):
     """Open a widget twice, as its still form and alive: ``both_forms(widget, width)``.
 
     What stands below it must be at the same place on both pages.
@@ -257,10 +216,7 @@ def both_forms(show):
 
     def open_both(widget, width: int):
         options = {"body": widget_page.BELOW, "width": width}
-        still, living = (
-            show(widget, scripts=False, **options),
-            show(widget, **options),
-        )
+        still, living = show_still(widget, **options), show(widget, **options)
         assert widget_page.below(still) == pytest.approx(widget_page.below(living), abs=1)
         return still, living
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -20,6 +20,10 @@ import widget_page
 import yaml
 from conftest import fresh_page
 from PIL import Image
+from seeing.pages import EMBEDDED, as_webp, used_icons, without_icon_script
+from seeing.percent import join_percent
+from seeing.stills import HEIGHTS
+from seeing.widgets import PAGE_HOST, keep_file, known_kinds, lighten, unknown_kinds
 
 from benchmarks import page_weight, widget_appearance
 from benchmarks.pages import documents
@@ -43,15 +47,6 @@ CODE = {name: code(name) for name in PAGES}
 WITH_WIDGET = [name for name in PAGES if "cnnlib.widgets" in CODE[name]]
 WITH_EXPLORER = [name for name in PAGES if "ConvolutionExplorer(" in CODE[name]]
 WITH_JSLINK = [name for name in PAGES if "jslink(" in CODE[name]]
-
-
-def load_extension():
-    """Import the book's Sphinx extension, which lies outside every package."""
-    path = ROOT / "book" / "_ext" / "seeing.py"
-    spec = importlib.util.spec_from_file_location("seeing", path)
-    module = sys.modules["seeing"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture
@@ -710,7 +705,7 @@ def test_a_number_in_a_sentence_is_printed_as_it_was_made(visit):
 
 
 def test_a_percent_sign_keeps_its_number():
-    assert load_extension().join_percent("74.1 % of 93%, not 5 %d or %") == (
+    assert join_percent("74.1 % of 93%, not 5 %d or %") == (
         "74.1\xa0% of 93\xa0%, not 5\xa0%d or %"
     )
 
@@ -734,23 +729,20 @@ def test_every_page_of_the_contents_is_found():
 
 
 def test_the_page_host_says_what_it_can_do():
-    seeing = load_extension()
-    kinds = seeing.known_kinds(seeing.PAGE_HOST.read_text())
+    kinds = known_kinds(PAGE_HOST.read_text())
     assert {"AnyModel", "IntSliderModel", "LinkModel"} <= kinds
     with pytest.raises(ValueError, match="KINDS"):
-        seeing.known_kinds("const OTHER = [];")
+        known_kinds("const OTHER = [];")
 
 
 def test_an_unknown_widget_is_named():
-    seeing = load_extension()
     names = ["AnyModel", "PlayModel", "LayoutModel", "SliderStyleModel"]
     state = {str(i): {"model_name": name} for i, name in enumerate(names)}
-    assert seeing.unknown_kinds(state, {"AnyModel"}) == ["PlayModel"]
-    assert seeing.unknown_kinds(state, {"AnyModel", "PlayModel"}) == []
+    assert unknown_kinds(state, {"AnyModel"}) == ["PlayModel"]
+    assert unknown_kinds(state, {"AnyModel", "PlayModel"}) == []
 
 
 def test_what_widgets_share_goes_into_files():
-    seeing = load_extension()
     files = {}
 
     def keep(name, ending, content):
@@ -760,7 +752,7 @@ def test_what_widgets_share_goes_into_files():
     photo = "data:image/png;base64," + "iVBORw0K" * 400
     traits = {"_anywidget_id": "cnnlib.widgets.Lab", "_esm": "export\n", "_css": "p {}", "size": 3}
     state = {name: {"state": traits | {"photo": photo}} for name in "ab"}
-    modules, styles = seeing.lighten(state, keep)
+    modules, styles = lighten(state, keep)
     assert (modules, styles) == ({"../_static/lab.js"}, {"../_static/lab.css"})
     assert files["lab.js"] == b"export\n"
     assert files["picture.png"].startswith(b"\x89PNG")
@@ -771,17 +763,16 @@ def test_what_widgets_share_goes_into_files():
             "size": 3,
             "photo": "../_static/picture.png",
         }
-    assert seeing.lighten(state, keep) == (set(), set())  # once is enough
+    assert lighten(state, keep) == (set(), set())  # once is enough
 
 
 def test_a_picture_in_a_drawing_is_lighter_and_the_same():
-    seeing = load_extension()
     pixels = np.random.default_rng(0).integers(0, 256, (40, 40, 1), np.uint8).repeat(4, axis=2)
     pixels[..., 3] = 255
     buffer = BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     drawn = f'<image href="data:image/png;base64,\n{b64encode(buffer.getvalue()).decode()}\n"/>'
-    lighter = seeing.EMBEDDED.sub(seeing.as_webp, drawn)
+    lighter = EMBEDDED.sub(as_webp, drawn)
     address = re.fullmatch('<image href="data:image/webp;base64,([^"]+)"/>', lighter)[1]
     assert len(lighter) < 0.8 * len(drawn)
     with Image.open(BytesIO(b64decode(address))) as picture:
@@ -789,12 +780,11 @@ def test_a_picture_in_a_drawing_is_lighter_and_the_same():
 
 
 def test_a_photograph_in_a_drawing_is_much_lighter_and_nearly_the_same():
-    seeing = load_extension()
     cat = cat_photo(128, gray=False)
     buffer = BytesIO()
     Image.fromarray(cat).save(buffer, "PNG")
     drawn = f"data:image/png;base64,{b64encode(buffer.getvalue()).decode()}"
-    lighter = seeing.EMBEDDED.sub(seeing.as_webp, drawn)
+    lighter = EMBEDDED.sub(as_webp, drawn)
     assert len(lighter) < 0.5 * len(drawn)
     with Image.open(BytesIO(b64decode(lighter.partition(",")[2]))) as picture:
         difference = np.asarray(picture.convert("RGB")) - cat.astype(float)
@@ -802,8 +792,7 @@ def test_a_photograph_in_a_drawing_is_much_lighter_and_nearly_the_same():
 
 
 def test_the_name_of_a_kept_file_changes_with_its_content(tmp_path):
-    seeing = load_extension()
-    names = [seeing.keep_file(tmp_path, "lab", "js", text) for text in (b"a", b"b", b"a")]
+    names = [keep_file(tmp_path, "lab", "js", text) for text in (b"a", b"b", b"a")]
     assert names[0] == names[2] != names[1]
     assert (tmp_path / names[1]).read_bytes() == b"b"
     assert re.fullmatch(r"lab-[0-9a-f]{12}\.js", names[0])
@@ -823,6 +812,15 @@ VBox([step, frame, explorer])"""
 UNKNOWN = "import ipywidgets\n\nipywidgets.Play()"
 
 
+def build(folder: Path, **environment: str) -> subprocess.CompletedProcess:
+    """Build a book as a reader of the manual would; return what the build said."""
+    command = [Path(sys.executable).parent / "jupyter-book", "build", ".", "-W", "-n"]
+    return subprocess.run(
+        [*command, "--keep-going"],
+        cwd=folder, capture_output=True, text=True, env=os.environ | environment,
+    )  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def little_book(tmp_path_factory):
     """Build a little book of two notebooks; return its folder and what the build said."""
@@ -839,19 +837,16 @@ def little_book(tmp_path_factory):
         nbformat.write(book, folder / "book" / f"{name}.ipynb")
     contents = {"format": "jb-book", "root": "book/boxed", "chapters": [{"file": "book/unknown"}]}
     (folder / "_toc.yml").write_text(yaml.safe_dump(contents))
-    build = subprocess.run(
-        [Path(sys.executable).parent / "jupyter-book", "build", ".", "-W", "-n", "--keep-going"],
-        cwd=folder, capture_output=True, text=True,
-    )  # fmt: skip
-    return folder / "_build" / "html", build
+    return folder, build(folder)
 
 
 @pytest.mark.slow
 def test_the_build_fails_for_a_widget_that_no_page_can_draw_and_names_it(little_book):
-    _, build = little_book
-    assert build.returncode != 0
-    said = build.stdout + build.stderr
+    _, built = little_book
+    assert built.returncode != 0
+    said = built.stdout + built.stderr
     assert re.search(r"unknown.*static-widgets\.js does not know the widget PlayModel", said)
+    assert re.search(r"unknown.*a widget cannot be drawn: .*PlayModel", said)
     assert "boxed" not in "".join(line for line in said.splitlines() if "does not know" in line)
 
 
@@ -861,13 +856,14 @@ def test_the_build_fails_for_a_widget_that_no_page_can_draw_and_names_it(little_
 def test_a_box_has_a_still_form_in_the_measures_of_the_living_one(
     little_book, new_page, serve, width
 ):
-    address = serve(little_book[0]) + "/book/boxed.html"
+    address = serve(little_book[0] / "_build" / "html") + "/book/boxed.html"
     still_page = new_page(width, java_script_enabled=False)
     still_page.goto(address)
     still = still_page.locator("[data-widget-fallback]")
     assert still.is_visible()
     assert "Step 3" in " ".join(still.inner_text().split())
-    assert "Output row 2, column 2: the sum is" in still.inner_text()
+    assert "Output row 2, column 2:" in still.inner_text()
+    assert "where scripts run, one can change it" in still.inner_text()
     page = new_page(width)
     page.route("**/static-widgets.js*", lambda route: route.abort())
     page.goto(address)
@@ -883,16 +879,54 @@ def test_a_box_has_a_still_form_in_the_measures_of_the_living_one(
     assert words == "4 = ⌊(12 + 2 × 1 − 1 × (2 − 1) − 1) / 4⌋ + 1"
 
 
+@pytest.mark.slow
+@pytest.mark.browser
+def test_without_chromium_a_box_as_high_as_the_widget_stands_there(little_book, new_page, serve):
+    folder, _ = little_book
+    shutil.rmtree(folder / "_build")
+    contents = {"format": "jb-book", "root": "book/boxed"}  # a build that nothing else would fail
+    (folder / "_toc.yml").write_text(yaml.safe_dump(contents))
+    built = build(folder, CHROMIUM="none")
+    said = built.stdout + built.stderr
+    assert built.returncode == 0, said
+    assert len(re.findall("^NOTICE: No Chromium was found.*a box stands", said, re.MULTILINE)) == 1
+    address = serve(folder / "_build" / "html") + "/book/boxed.html"
+    for width in (360, 620, 1280):
+        page = new_page(width, java_script_enabled=False)
+        page.goto(address)
+        box = page.locator("[data-widget-fallback]")
+        assert "draws it by a script" in box.inner_text()
+        height = box.bounding_box()["height"]
+        page = new_page(width)
+        page.goto(address)
+        page.locator(".live-widget .cnn-explorer").wait_for()
+        living = page.locator(".live-widget").bounding_box()["height"]
+        assert height == pytest.approx(living, abs=2 if width != 620 else 60)  # between two widths
+        assert not box.bounding_box()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", WITH_WIDGET)
+def test_the_table_of_heights_is_that_of_the_book(visit, name):
+    """As far as another machine's letters allow: the build writes it where it is off by a pixel."""
+    table = json.loads(HEIGHTS.read_text())
+    page = visit(name, width=360, java_script_enabled=False)
+    stills = page.locator("[data-widget-fallback]").all()
+    known = table["pages"][name]
+    for width, heights in zip(table["widths"], zip(*known, strict=True), strict=True):
+        page.set_viewport_size({"width": width, "height": 900})
+        measured = [still.bounding_box()["height"] for still in stills]
+        assert measured == pytest.approx(heights, rel=0.1, abs=40)  # and the word beside a still
+
+
 def test_icons_in_use_are_found():
-    seeing = load_extension()
     style = r'.fa-bars:before,.fa-navicon:before{content:"\f0c9"}.fa-sun:before{content:"\f185"}'
     style += ':root{--pst-icon-bell:"\uf0f3"}'
-    assert seeing.used_icons(style, ['<i class="fa-solid fa-bars">']) == {0xF0C9, 0xF0F3}
+    assert used_icons(style, ['<i class="fa-solid fa-bars">']) == {0xF0C9, 0xF0F3}
 
 
 def test_the_icon_script_goes_or_the_build_says_so():
-    seeing = load_extension()
     head = '<script defer src="../_static/scripts/fontawesome.js?digest=1"></script><link>'
-    assert seeing.without_icon_script(head) == "<link>"
+    assert without_icon_script(head) == "<link>"
     with pytest.raises(ValueError, match=r"fontawesome\.js"):
-        seeing.without_icon_script("<link>")
+        without_icon_script("<link>")

@@ -15,7 +15,7 @@ import ipywidgets
 import pytest
 import traitlets
 import widget_page
-from conftest import QuietHandler
+from browsing import QuietHandler
 from ipywidgets import jsdlink, jslink
 from playwright.sync_api import expect
 

@@ -372,7 +372,7 @@ IMPORTS = {
     "summary": {"arithmetic", "fields"},
     "training": {"files", "memory", "seeds"},
     "transfer": {"models", "prediction"},
-    "widgets": {"arithmetic", "palette", "scratch"},
+    "widgets": {"arithmetic", "palette"},
 }
 NEVER_TORCH = {
     *("__init__", "arithmetic", "exercises", "files", "memory", "page", "palette"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import io
 import json
 import re
 from decimal import ROUND_HALF_UP, Context, Decimal
@@ -15,7 +14,6 @@ import numpy as np
 import pytest
 import torch
 import widget_page
-from PIL import Image
 from playwright.sync_api import expect
 from torch import nn
 from widget_page import (
@@ -27,15 +25,15 @@ from widget_page import (
     settle,
     unreadable,
     violations,
+    words_of,
     work_of_a_drag,
 )
 
 from cnnlib.models import create_model
 from cnnlib.summary import summary
-from cnnlib.widgets import ArchitectureExplorer, architecture_still, base
+from cnnlib.widgets import ArchitectureExplorer, base
 from cnnlib.widgets.architecture_explorer import networks_of
 
-VIEW = "application/vnd.jupyter.widget-view+json"
 NETWORKS = 2500
 SIZES = {
     "LeNet-5": ("lenet5", (1, 32, 32)),
@@ -81,21 +79,6 @@ def test_the_first_network_is_the_books_lenet(summaries):
     assert real["rows"] == ArchitectureExplorer().networks[0]["rows"]
 
 
-@pytest.mark.parametrize("name", SIZES)
-def test_sums_are_those_of_the_summary(summaries, name):
-    table = summaries[name]
-    now = ArchitectureExplorer(summaries, selected=name).shown
-    assert now.totals == [table.parameters, table.macs, table.memory]
-    assert now.input == list(SIZES[name][1])
-    shown = {each.name: each for each in now.rows if not each.stage}
-    for each in table.rows:
-        if each.name == "features":
-            continue
-        assert shown[each.name].sums == [each.parameters, each.macs, each.memory], each
-        assert shown[each.name].shape == list(each.output_shape[1:])
-        assert now.is_group(now.rows.index(shown[each.name])) == each.container
-
-
 def test_plain_dictionaries_do_as_well_as_a_summary(summaries):
     table = summaries["ResNet-18"]
     of_summary, of_rows = networks_of({"a": table, "b": json.loads(json.dumps(table.to_dicts()))})
@@ -108,33 +91,15 @@ def test_seven_networks_weigh_little(summaries):
     assert len(gzip.compress(text.encode())) < 12_000
 
 
-def test_vgg_is_shown_in_its_five_stages(summaries):
-    now = ArchitectureExplorer(summaries, selected="VGG-16").shown
-    stages = {each.stage: each for each in now.rows if each.stage}
-    assert {number: each.shape for number, each in stages.items()} == {
-        1: [64, 112, 112],
-        2: [128, 56, 56],
-        3: [256, 28, 28],
-        4: [512, 14, 14],
-        5: [512, 7, 7],
-    }
-    kinds = [
-        [now.rows[j].type for j in range(i + 1, each.end)]
-        for i, each in enumerate(now.rows)
-        if each.stage
-    ]
-    assert [kind.count("Conv2d") for kind in kinds] == [2, 2, 3, 3, 3]
-    assert {kind[-1] for kind in kinds} == {"MaxPool2d"}
-    assert stages[3].name == "features.10–16"
-    assert sum(each.sums[0] for each in stages.values()) == 14_714_688  # of torch's own features
+def test_a_row_in_words_counts_the_whole_network(summaries):
+    assert repr(ArchitectureExplorer(summaries, selected="VGG-16")).endswith(
+        "VGG-16, 138,357,544 parameters"
+    )
 
 
 def test_stages_are_made_of_plain_rows_of_layers_alone(summaries):
-    explorer = ArchitectureExplorer(summaries)
-    stages = [
-        sum(each.stage > 0 for each in architecture_still.network(table).rows)
-        for table in explorer.networks
-    ]
+    tables = ArchitectureExplorer(summaries).networks
+    stages = [sum(kind == "stage" for _, _, kind, *_ in each["rows"]) for each in tables]
     assert stages == [0, 3, 5, 0, 0, 0, 0]
 
 
@@ -154,11 +119,13 @@ class Odd(nn.Module):
 
 def test_parameters_outside_of_layers_and_of_idle_layers_count():
     table = summary(Odd(), (1, 2, 2))
-    now = ArchitectureExplorer({"odd": table}).shown
-    assert now.totals[0] == table.parameters == 7 + 20 + 5 + 10
-    assert [each.sums[0] for each in now.rows] == [25, 20, 0, 10]
-    assert now.rows[0].own[0] == 5
-    assert now.rows[-1].shape is None
+    explorer = ArchitectureExplorer({"odd": table})
+    (now,) = explorer.networks
+    assert table.parameters == 7 + 20 + 5 + 10
+    assert repr(explorer).endswith("odd, 42 parameters")
+    assert now["own"][0] == 7
+    assert [own for *_, own, _, _ in now["rows"]] == [5, 20, 0, 10]  # beside what lies in it
+    assert [shape for *_, shape, _, _, _ in now["rows"]][-1] is None
 
 
 @pytest.mark.parametrize(
@@ -235,29 +202,54 @@ def test_links_with_ipywidgets():
     assert explorer.row == 3
 
 
-# --- The still picture ------------------------------------------------------------------------
+@pytest.mark.browser
+def test_names_from_outside_are_no_html(show, show_still):
+    explorer = ArchitectureExplorer({"<q>": [row("<s>", type="<u>")]}, row=0)
+    for page in (show(explorer), show_still(explorer)):
+        widget = page.locator(".cnn-widget")
+        assert widget.locator("q, s, u").count() == 0
+        assert set(re.findall("<[qsu]>", widget.inner_text())) == {"<q>", "<s>", "<u>"}
 
 
-def test_mimebundle_has_a_still_form_for_every_reader(summaries):
-    explorer = ArchitectureExplorer(summaries, selected="VGG-16", compare=5)
-    data, _ = explorer._repr_mimebundle_()
-    assert data[VIEW]["model_id"] == explorer.model_id
-    rows = re.findall(r'<th role="rowheader" scope="row">(?:<span[^>]*></span>)?(?:<span>)?([^<]+)',
-                      data["text/html"])  # fmt: skip
-    assert rows[5:] == ["avgpool", "classifier", "Whole network"]
-    assert "123,642,856" in data["text/html"]
-    assert "<script" not in data["text/html"]
-    image = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
-    assert image.size[0] > image.size[1] > 600  # two networks, one below the other
-    one = Image.open(io.BytesIO(ArchitectureExplorer().still_png()))
-    assert one.size[1] < 0.6 * image.size[1]
-    assert data["text/plain"].endswith("VGG-16, 138,357,544 parameters")
+@pytest.mark.browser
+@pytest.mark.parametrize("name", SIZES)
+def test_sums_are_those_of_the_summary(module, summaries, name):
+    table = summaries[name]
+    (packed,) = networks_of({name: table})
+    now = module.evaluate("(packed) => module.unpack(packed)", packed)
+    assert now["totals"] == [table.parameters, table.macs, table.memory]
+    assert now["input"] == list(SIZES[name][1])
+    shown = {each["name"]: (i, each) for i, each in enumerate(now["rows"]) if not each["stage"]}
+    for each in table.rows:
+        if each.name == "features":
+            continue
+        i, row = shown[each.name]
+        assert row["sums"] == [each.parameters, each.macs, each.memory], each
+        assert row["shape"] == list(each.output_shape[1:])
+        assert (row["end"] > i + 1) == each.container
 
 
-def test_names_from_outside_are_no_html():
-    html = ArchitectureExplorer({"<q>": [row("<s>", type="<u>")]}, row=0).still_html()
-    assert re.findall("<[qsu]>", html) == []
-    assert {"&lt;q&gt;", "&lt;s&gt;", "&lt;u&gt;"} <= set(re.findall("&lt;[qsu]&gt;", html))
+@pytest.mark.browser
+def test_vgg_is_shown_in_its_five_stages(module, summaries):
+    (packed,) = networks_of({"VGG-16": summaries["VGG-16"]})
+    rows = module.evaluate("(packed) => module.unpack(packed).rows", packed)
+    stages = {each["stage"]: each for each in rows if each["stage"]}
+    assert {number: each["shape"] for number, each in stages.items()} == {
+        1: [64, 112, 112],
+        2: [128, 56, 56],
+        3: [256, 28, 28],
+        4: [512, 14, 14],
+        5: [512, 7, 7],
+    }
+    kinds = [
+        [inner["type"] for inner in rows[i + 1 : each["end"]]]
+        for i, each in enumerate(rows)
+        if each["stage"]
+    ]
+    assert [kind.count("Conv2d") for kind in kinds] == [2, 2, 3, 3, 3]
+    assert {kind[-1] for kind in kinds} == {"MaxPool2d"}
+    assert stages[3]["name"] == "features.10–16"
+    assert sum(each["sums"][0] for each in stages.values()) == 14_714_688  # of torch's own features
 
 
 # --- The arithmetic of the ES module ----------------------------------------------------------
@@ -391,6 +383,69 @@ def test_boxes_are_to_scale_on_random_networks(module):
         np.testing.assert_allclose(bars, exact, atol=0.0051)
 
 
+#: A network small enough to draw by hand: 16 channels are 4 wide, the mean box 3, the room 0.9.
+SMALL = [
+    row("conv", type="Conv2d", output_shape=(1, 16, 8, 8), kernel_size=(3, 3), stride=(1, 1)),
+    row("relu", type="ReLU", output_shape=(1, 16, 8, 8), parameters=0, macs=0),
+    row("pool", type="MaxPool2d", output_shape=(1, 16, 2, 2), parameters=0, macs=0,
+        kernel_size=(2, 2), stride=(4, 4)),
+    row("block", type="Sequential", output_shape=(1, 9, 2, 1), parameters=3, macs=2, memory=2),
+    row("block.0", depth=1, type="Conv2d", output_shape=(1, 9, 2, 1), kernel_size=(3, 1),
+        stride=(1, 2)),
+    row("block.1", depth=1, type="Dropout", output_shape=(1, 9, 2, 1), parameters=0),
+]  # fmt: skip
+
+
+@pytest.mark.browser
+def test_a_small_network_is_drawn_as_by_hand(module):
+    (packed,) = networks_of({"small": SMALL})
+    packed["input"] = [1, 8, 8]
+    answer = module.evaluate(
+        """([packed, t]) => {
+          const network = module.unpack(packed);
+          const layout = module.boxesOf(network, new Set());
+          const scale = module.scaleOf([layout], 0);
+          const opened = module.boxesOf(network, module.openGroups(network.rows, [], 5));
+          return {
+            kinds: layout.boxes.map(({ kind }) => kind), opened: opened.boxes.map(({ row }) => row),
+            named: network.rows.map((row) => module.kindText(t, row)), scale,
+            paths: module.pathsOf(layout, scale, 0, (row) => row === 3),
+            tags: module.tagsOf(layout, 20, (row) => `row ${row}`),
+          };
+        }""",
+        [packed, words_of("architecture_explorer")],
+    )
+    assert answer["kinds"] == ["input", "full", "thin", "empty", "group"]
+    assert answer["opened"] == [-1, 0, 1, 2, 4, 5]  # an open group gives way to what is in it
+    named = ["Conv2d 3×3", "ReLU", "MaxPool2d 2×2 /4", "Sequential", "Conv2d 3×1 /1×2", "Dropout"]
+    assert answer["named"] == named
+    assert answer["scale"] == {"units": 50, "rows": 8, "most": 3}
+    # Widths 1, 4, none, 4, 3: room 0.9 before each, 0.36 before the thin one, which is 0.18 wide.
+    paths = answer["paths"]
+    assert paths["input"] == "M0.9 0h1v100h-1Z"
+    assert paths["full"] == "M2.8 0h4v100h-4Z"
+    assert paths["thin"] == "M7.16 0h0.18v100h-0.18Z"
+    assert paths["empty"] == "M8.24 25h4v50h-4Z"  # a quarter of the rows, half the height
+    assert paths["group"] == paths["lit"] == "M13.14 25h3v50h-3Z"
+    assert paths["stripes"] == "M13.89 25v50M14.64 25v50M15.39 25v50"
+    assert paths["spot"] == "M12.87 0h3.54v150h-3.54Z"
+    # A third of the largest, and the largest, as broad as the narrowest box of a layer.
+    assert paths["bars"] == "M3.3 136.67h3v13.33h-3ZM13.14 110h3v40h-3Z"
+    assert answer["tags"] == {
+        "sizes": [
+            {"text": "8", "left": "2.25", "width": "34"},  # input and conv have one size
+            {"text": "2", "left": "38.95", "width": "24.5"},
+            {"text": "2×1", "left": "63.45", "width": "19.5"},
+        ],
+        "names": [
+            {"text": "row -1", "left": "2.25", "width": "9.5"},
+            {"text": "row 0", "left": "11.75", "width": "24.5"},
+            {"text": "row 2", "left": "38.95", "width": "24.5"},
+            {"text": "row 3", "left": "63.45", "width": "19.5"},
+        ],
+    }
+
+
 @pytest.mark.browser
 def test_counts_bytes_and_shares_are_written_as_decimals_round(module):
     rng = np.random.default_rng(3)
@@ -406,7 +461,7 @@ def test_counts_bytes_and_shares_are_written_as_decimals_round(module):
         9_995 * 10**8,
     ]
     parts = [*rng.random(NETWORKS).tolist(), 0, 1, 0.00004, 0.00005, 0.09994, 0.09995, 1 / 3]
-    words = base.words("architecture_explorer")
+    words = words_of("architecture_explorer")
     answers = ask(
         module,
         """([values, parts, t]) => values.map((value, i) => [module.exactly(value),
@@ -440,64 +495,12 @@ def test_counts_bytes_and_shares_are_written_as_decimals_round(module):
             assert times == "< 0.001"
         else:
             assert times == "–" if not part else Decimal(times) == two.create_decimal(ratio)
-        assert architecture_still.in_words(words, value) == said
-        assert architecture_still.in_bytes(value) == size
-        assert architecture_still.in_percent(part) == share
-        assert architecture_still.in_times(value, 1000 * part) == times
-
-
-def said_by_both(page, packed: list[dict]) -> list[tuple]:
-    """Return what both languages say and draw of each network, open in part."""
-    words = base.words("architecture_explorer")
-    cases = []
-    for one in packed:
-        groups = [each[1] for each in one["rows"]][::3]
-        cases.append([one, groups, len(one["rows"]) // 2 - 1, len(groups) % 3])
-    answers = page.evaluate(
-        """([cases, t]) => cases.map(([packed, names, row, k]) => {
-          const network = module.unpack(packed);
-          const open = module.openGroups(network.rows, names, row);
-          const layout = module.boxesOf(network, open);
-          const scale = module.scaleOf([layout, module.boxesOf(network, new Set())], k);
-          const kinds = network.rows.map((each) => module.kindText(t, each));
-          return [module.pathsOf(layout, scale, k, (each) => each === row), kinds,
-            module.tagsOf(layout, scale.units, String),
-            [-1, ...network.rows.keys()].map((i) => module.sentenceOf(t, network, i, k)),
-            module.comparisonOf(t, network, module.unpack(cases[0][0]))];
-        })""",
-        [cases, words],
-    )
-    still = architecture_still
-    first = still.network(packed[0])
-    both = []
-    for (one, names, place, k), answer in zip(cases, answers, strict=True):
-        now = still.network(one)
-        opened = still.open_groups(now, names, place)
-        layout = still.layout(now, opened)
-        scale = still.scale_of([layout, still.layout(now, ())], k)
-        drawn = still.paths(layout, scale, k, lambda each, place=place: each == place)
-        kinds = [still.kind_text(words, each) for each in now.rows]
-        said = [still.sentence(words, now, i, k) for i in range(-1, len(now.rows))]
-        tags = still.tags(layout, scale.units, str)
-        both.append((answer, [drawn, kinds, tags, said, still.comparison(words, now, first)]))
-    return both
-
-
-@pytest.mark.browser
-def test_both_languages_say_and_draw_the_same(module, summaries):
-    rng = np.random.default_rng(4)
-    packed = networks_of(summaries)
-    for i in range(400):
-        one = networks_of({f"n{i}": random_rows(rng)[0]})[0]
-        packed.append(one | {"input": [3, 32, 32] if i % 2 else [], "batch": 1 + i % 3})
-    for answer, wanted in said_by_both(module, packed):
-        assert answer == wanted
 
 
 @pytest.mark.browser
 def test_sentences_are_those_worked_by_hand(module, summaries):
     packed = networks_of(summaries)
-    words = base.words("architecture_explorer")
+    words = words_of("architecture_explorer")
 
     def say(name: str, layer: str | None, k: int) -> str:
         network = next(each for each in packed if each["name"] == name)
@@ -534,7 +537,7 @@ def test_a_grouped_convolution_is_described_by_what_its_filters_see(module):
     packed = networks_of({"n": summary(model, (2, 8, 6, 6))})[0]  # a batch of two
     said = module.evaluate(
         "([t, n]) => [0, 1].map((i) => module.sentenceOf(t, module.unpack(n), i, 0))",
-        [base.words("architecture_explorer"), packed],
+        [words_of("architecture_explorer"), packed],
     )
     assert "Conv2d 3×3: 16 filters of 3 × 3 × 2. Output 16 × 4 × 4: 288 parameters" in said[0]
     assert "1, ConvTranspose2d 2×2. Output 2 × 5 × 5" in said[1]
@@ -936,7 +939,7 @@ def test_the_still_picture_is_the_living_one_and_nothing_jumps(
         still = still_page.locator(f".cnn-still {text}").all_text_contents()
         assert still == page.locator(f".live-widget {text}").all_text_contents()
     cells = "(all) => all.map((row) => [...row.cells].map((cell) => cell.textContent))"
-    rows = still_page.locator(".cnn-still tbody tr").evaluate_all(cells)
+    rows = still_page.locator(".cnn-still tbody tr:not([hidden])").evaluate_all(cells)
     assert rows == page.locator(".live-widget tbody tr:not([hidden])").evaluate_all(cells)
     for kind in ("spot", "group", "stripes", "full", "empty", "thin", "bars", "lit"):
         still = still_page.locator(f".cnn-still .cnn-arch-{kind}").first.get_attribute("d")
@@ -996,12 +999,6 @@ def test_axe_finds_nothing(explore, theme, width):
     page.get_by_label("Compare with").select_option("VGG-16")
     press(page, "Open all")
     assert violations(page) == []
-
-
-@pytest.mark.browser
-def test_axe_finds_nothing_in_the_still_form(show, summaries):
-    explorer = ArchitectureExplorer(summaries, selected="GoogLeNet", compare=2)
-    assert violations(show(explorer, scripts=False)) == []
 
 
 @pytest.mark.browser

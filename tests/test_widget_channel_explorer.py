@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 import re
 
@@ -13,7 +12,6 @@ import pytest
 import torch
 import traitlets
 import widget_page
-from PIL import Image
 from playwright.sync_api import expect
 from widget_page import (
     ask,
@@ -127,52 +125,9 @@ def test_links_with_ipywidgets():
     ipywidgets.jslink((slider, "value"), (explorer, "row"))
 
 
-# --- The still picture ------------------------------------------------------------------------
-
-
-def still_numbers(html: str, role: str) -> list[np.ndarray]:
-    """Return the numbers of each of the still form's tables in one colour."""
-    panels = re.findall(rf'<div class="cnn-panel cnn-{role}">.*?</table>', html, re.DOTALL)
-    rows = [re.findall(r"<tr.*?</tr>", panel, re.DOTALL)[1:] for panel in panels]
-    texts = [[re.findall(r"<td[^>]*>(.*?)</td>", row) for row in table] for table in rows]
-    return [np.array([[number(text) for text in row] for row in table]) for table in texts]
-
-
 def number(text: str) -> float:
     top, _, bottom = text.replace("−", "-").partition("/")
     return float(top) / float(bottom or 1)
-
-
-def test_still_shows_what_torch_computes():
-    rng = np.random.default_rng(0)
-    x, w, b = rng.integers(0, 10, (3, 5, 6)), rng.integers(-2, 3, (3, 3, 3, 3)), [1, -2, 3]
-    html = ChannelExplorer(x, w, b, kernel=2, row=1, column=2).still_html()
-    y = torch.nn.functional.conv2d(*(torch.tensor(v).double() for v in (x[None], w, b)))[0]
-    np.testing.assert_array_equal(still_numbers(html, "input"), x)
-    np.testing.assert_array_equal(still_numbers(html, "kernel")[:3], w[2])
-    assert still_numbers(html, "kernel")[3] == 3
-    np.testing.assert_array_equal(still_numbers(html, "products"), x[:, 1:4, 2:5] * w[2])
-    np.testing.assert_array_equal(still_numbers(html, "output")[0], y[2])
-    shown = re.findall(r'cnn-ch-value">(.*?)<', html)
-    sums = (x[:, 1:4, 2:5] * w[2]).sum(axis=(1, 2))
-    assert [number(text) for text in shown] == [*sums, y[2, 1, 2].item()]
-
-
-def test_still_counts_the_parameters_as_torch_does():
-    html = ChannelExplorer(weight=np.zeros((4, 3, 3, 3))).still_html()
-    layer = torch.nn.Conv2d(3, 4, 3)
-    count = sum(parameter.numel() for parameter in layer.parameters())
-    assert re.search(r'cnn-ch-count">(\d+)<', html)[1] == str(count) == "112"
-
-
-def test_mimebundle_has_a_still_form_for_every_reader():
-    data, _ = ChannelExplorer()._repr_mimebundle_()
-    assert data["text/html"].count("<table") == 11  # three of each kind, the bias and the map
-    image = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
-    assert image.size[0] > image.size[1] > 250
-    assert data["text/plain"] == (
-        "ChannelExplorer(input (3, 6, 6), weight (2, 3, 3, 3), output (2, 4, 4), kernel=0)"
-    )
 
 
 # --- The arithmetic of the ES module ----------------------------------------------------------

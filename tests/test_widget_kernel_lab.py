@@ -31,7 +31,7 @@ from widget_page import (
 
 from cnnlib import scratch
 from cnnlib.palette import DIVERGING
-from cnnlib.widgets import KernelLab, base, kernel_still, still
+from cnnlib.widgets import KernelLab, base
 
 SETTINGS = 2500
 SOBEL = [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]
@@ -51,31 +51,6 @@ def test_the_first_state_is_the_cat_under_a_vertical_edge():
     np.testing.assert_array_equal(lab.pixels, base.cat_photo(256))
     assert lab.kernel == [[-1, 0, 1]] * 3
     assert (lab.edges, lab.show, lab.flip) == ("zero", "auto", False)
-
-
-def test_filters_a_photo_worked_by_hand():
-    photo = np.array([[10, 20], [30, 40]], np.uint8)
-    lab = KernelLab(photo, [[0, 0, 0], [0, 0, 1], [0, 0, 0]])  # each pixel's neighbour on the right
-    np.testing.assert_array_equal(lab.filtered(), [[20, 0], [40, 0]])
-    lab.edges = "repeat"
-    np.testing.assert_array_equal(lab.filtered(), [[20, 20], [40, 40]])
-    lab.flip = True  # now the one on the left
-    np.testing.assert_array_equal(lab.filtered(), [[10, 10], [30, 30]])
-
-
-@pytest.mark.parametrize("shape", [(7, 9), (6, 5, 3)])
-@pytest.mark.parametrize("size", [(3, 3), (5, 5), (2, 4)])
-@pytest.mark.parametrize("flip", [False, True])
-@pytest.mark.parametrize(("edges", "mode"), [("zero", "constant"), ("repeat", "replicate")])
-def test_filters_as_torch_does(shape, size, flip, edges, mode):
-    photo, kernel = small_photo(1, shape), np.random.default_rng(2).normal(size=size)
-    lab = KernelLab(photo, kernel, flip=flip, edges=edges)
-    x = torch.tensor(np.atleast_3d(photo).transpose(2, 0, 1)[:, None].astype(float))
-    w = torch.tensor(kernel[::-1, ::-1].copy() if flip else kernel)[None, None]
-    (top, bottom), (left, right) = [((k - 1) // 2, k // 2) for k in size]
-    x = torch.nn.functional.pad(x, (left, right, top, bottom), mode)
-    wanted = torch.nn.functional.conv2d(x, w)[:, 0].numpy().transpose(1, 2, 0).reshape(shape)
-    np.testing.assert_allclose(lab.filtered(), wanted, atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -123,90 +98,6 @@ def test_links_with_ipywidgets():
     ipywidgets.jslink((box, "value"), (lab, "flip"))
 
 
-# --- The still form ---------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("kernel", "way"),
-    [
-        ([[-1, 0, 1]], "signed"),
-        ([[-1, 0, 1.4]], "signed"),  # adds up to a little more than 0
-        (SHARPEN, "photo"),
-        ([[0.2]], "photo"),  # dark, but never negative
-        ([[-1]], "signed"),
-    ],
-)
-def test_auto_shows_by_sign_what_can_be_negative(kernel, way):
-    assert kernel_still.best_show(kernel) == way
-
-
-def test_full_color_leaves_out_the_largest_hundredth():
-    values = np.array([311.5] * 495 + [-311.5] * 495 + [1024.0] * 10)  # a bin is 1 wide
-    assert kernel_still.full_color(values) == 320
-    assert kernel_still.full_color(np.zeros((3, 3))) == 1
-
-
-def test_signed_colors_are_those_of_the_plots():
-    tones = np.linspace(-1, 1, 41)[None]
-    wanted = matplotlib.colormaps[DIVERGING](tones[0] / 2 + 0.5)[:, :3] * 255
-    assert np.abs(kernel_still.diverging(tones)[0] - wanted).max() < 26  # five colours of eleven
-    ends = kernel_still.diverging(np.array([[-1.0, 0.0, 1.0]]))[0]
-    np.testing.assert_allclose(ends, wanted[[0, 20, 40]], atol=1)
-
-
-def test_mimebundle_has_a_still_form_for_every_reader():
-    lab = KernelLab()
-    data, _ = lab._repr_mimebundle_()
-    html = data["text/html"]
-    assert html.count("<table") == 3
-    pictures = re.findall(r'<img src="data:image/webp;base64,([^"]+)" alt="([^"]+)"', html)
-    assert [Image.open(io.BytesIO(base64.b64decode(each))).size for each, _ in pictures] == [
-        (256, 256)
-    ] * 2
-    assert pictures[0][1].startswith("A cat’s face")
-    assert "edges stand out in red and blue" in pictures[1][1]
-    assert len(html) < 100_000
-    picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
-    assert picture.size[0] > 3 * 200
-    assert data["text/plain"].startswith("KernelLab(photo 256x256, kernel 3x3, flip=False")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        ({"kernel": [[0, 0, 0], [0, 1, 0], [0, 0, 0]]}, "It shows the same picture."),
-        ({"kernel": BLUR}, "It shows the same picture, softer."),
-        ({"kernel": SHARPEN}, "with stronger edges"),
-        ({"kernel": [[0.5]]}, "in another brightness"),
-        ({"kernel": SOBEL}, "red and blue"),
-        ({"kernel": SOBEL, "show": "magnitude"}, "it is black; its edges stand out"),
-    ],
-)
-def test_the_alternative_text_says_what_one_should_see(arguments, sentence):
-    assert sentence in KernelLab(small_photo(3, (8, 8)), **arguments).still_html()
-
-
-def test_the_still_form_shows_the_numbers_of_its_pixel():
-    photo = small_photo(4, (6, 6, 3))
-    lab = KernelLab(photo, SHARPEN, row=0, column=5, channel=2)
-    now = kernel_still.Still(lab)
-    blue = photo[..., 2].astype(int)
-    assert now.boards["window"].texts == [
-        ["0", "0", "0"],
-        [str(blue[0, 4]), str(blue[0, 5]), "0"],
-        [str(blue[1, 4]), str(blue[1, 5]), "0"],
-    ]
-    total = 5 * blue[0, 5] - blue[0, 4] - blue[1, 5]
-    assert now.total == still.decimal(total)
-    np.testing.assert_array_equal(now.picture, np.clip(lab.filtered(), 0, 255))
-
-
-def test_a_smaller_photo_keeps_the_still_form_within_it():
-    lab = KernelLab()
-    lab.photo = base.photo_url("photo", small_photo(5, (4, 4)))
-    assert "Row 4, column 4:" in lab.still_html()
-
-
 # --- The arithmetic of the ES module ----------------------------------------------------------
 
 
@@ -246,6 +137,81 @@ def by_scratch(setting: dict) -> list[np.ndarray]:
     ]
 
 
+def best_show(kernel) -> str:
+    """Return how a kernel's output is shown: by sign where it is mostly about 0."""
+    weights = np.array(kernel)
+    return "signed" if weights.sum() < 0.5 and (weights < 0).any() else "photo"
+
+
+def check_full_color(values: np.ndarray, full: float) -> None:
+    """Check the number that gets the full colour: two digits, and 99 of 100 do not exceed it."""
+    sizes = np.sort(np.abs(values).ravel())
+    if sizes[-1] < 1e-9:
+        assert full == 1
+        return
+    assert float(f"{full:.2g}") == full
+    bin_ = sizes[-1] / 1024
+    least = sizes[int(np.ceil(0.99 * len(sizes))) - 1]  # what 99 of 100 do not exceed
+    assert least * (1 - 1e-9) <= full <= (least + bin_) * 1.1 + 1e-9
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("kernel", "way"),
+    [
+        ([[-1, 0, 1]], "signed"),
+        ([[-1, 0, 1.4]], "signed"),  # adds up to a little more than 0
+        (SHARPEN, "photo"),
+        ([[0.2]], "photo"),  # dark, but never negative
+        ([[-1]], "signed"),
+    ],
+)
+def test_auto_shows_by_sign_what_can_be_negative(module, kernel, way):
+    assert (
+        module.evaluate("(kernel) => module.bestShow(kernel)", kernel) == way == best_show(kernel)
+    )
+
+
+@pytest.mark.browser
+def test_full_color_leaves_out_the_largest_hundredth(module):
+    values = [311.5] * 495 + [-311.5] * 495 + [1024.0] * 10  # a bin is 1 wide
+    full = "([values, most]) => module.fullColor([Float64Array.from(values)], most)"
+    assert module.evaluate(full, [values, 1024]) == 320
+    assert module.evaluate(full, [[0] * 9, 0]) == 1
+
+
+@pytest.mark.browser
+def test_signed_colors_are_those_of_the_plots(module):
+    tones = np.linspace(-1, 1, 41)
+    colors = module.evaluate(
+        "(tones) => tones.map((t) => module.divergingColor(t))", tones.tolist()
+    )
+    wanted = matplotlib.colormaps[DIVERGING](tones / 2 + 0.5)[:, :3] * 255
+    assert np.abs(np.array(colors) - wanted).max() < 26  # five colours of eleven
+    np.testing.assert_allclose(np.array(colors)[[0, 20, 40]], wanted[[0, 20, 40]], atol=1)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"kernel": [[0, 0, 0], [0, 1, 0], [0, 0, 0]]}, "It shows the same picture."),
+        ({"kernel": BLUR}, "It shows the same picture, softer."),
+        ({"kernel": SHARPEN}, "with stronger edges"),
+        ({"kernel": [[0.5]]}, "in another brightness"),
+        ({"kernel": SOBEL}, "red and blue"),
+        ({"kernel": SOBEL, "show": "magnitude"}, "it is black; its edges stand out"),
+    ],
+)
+def test_the_alternative_text_says_what_one_should_see(visit, show_still, arguments, sentence):
+    lab = KernelLab(small_photo(3, (8, 8)), **arguments)
+    canvas = visit(lab).locator(".live-widget .cnn-output canvas")
+    assert sentence in canvas.get_attribute("aria-label")
+    picture = show_still(lab).locator(".cnn-still .cnn-output img")
+    assert picture.get_attribute("alt").startswith("A kernel filters a photo: ")
+    assert sentence in picture.get_attribute("alt")
+
+
 @pytest.mark.browser
 def test_arithmetic_equals_scratch_on_random_settings(module):
     rng = np.random.default_rng(6)
@@ -281,8 +247,8 @@ def test_arithmetic_equals_scratch_on_random_settings(module):
         assert answer["high"] == pytest.approx(wanted.max())
         assert answer["mean"] == pytest.approx(wanted.mean())
         assert answer["outside"] == np.any((np.rint(wanted) < 0) | (wanted >= 255.5), 0).sum()
-        assert answer["full"] == pytest.approx(kernel_still.full_color(wanted), rel=0.11)
-        assert answer["best"] == kernel_still.best_show(setting["kernel"])
+        check_full_color(wanted, answer["full"])
+        assert answer["best"] == best_show(setting["kernel"])
         coloured += len(wanted) == 3
     assert SETTINGS / 3 < coloured < SETTINGS * 2 / 3  # both kinds are met
 
@@ -365,6 +331,38 @@ def check(page, name: str) -> None:
     page.get_by_label(name, exact=True).first.check()
 
 
+def by_torch(photo: np.ndarray, kernel, mode: str) -> np.ndarray:
+    """Filter a photo, grey or coloured, by torch; ``mode`` says what stands beyond its edges."""
+    kernel = np.array(kernel, float)
+    (top, bottom), (left, right) = [((k - 1) // 2, k // 2) for k in kernel.shape]
+    x = torch.tensor(np.atleast_3d(photo).transpose(2, 0, 1)[:, None].astype(float))
+    x = torch.nn.functional.pad(x, (left, right, top, bottom), mode)
+    y = torch.nn.functional.conv2d(x, torch.tensor(kernel)[None, None])[:, 0]
+    return y.numpy().transpose(1, 2, 0).reshape(photo.shape)
+
+
+def check_painted(page, values: np.ndarray, way: str) -> None:
+    """Compare what the page paints with numbers in colours, the full colour read off its legend."""
+    got = painted(page)
+    if way == "photo":
+        wanted = np.clip(np.rint(values), 0, 255)
+        assert np.abs(got - as_rgb(wanted)).max() <= 1
+        return
+    shown = values if way == "magnitude" or values.ndim == 2 else values[..., 0]
+    high = page.locator(".live-widget .cnn-lab-ends-of-bar").inner_text().split()[-1]
+    full = float(high)
+    check_full_color(shown, full)
+    tones = shown / full
+    if way == "magnitude":
+        wanted = as_rgb(np.clip(255 * np.abs(tones), 0, 255))
+        assert np.abs(got - wanted).max() <= 1
+    else:
+        stops = [(5, 48, 97), (67, 147, 195), (247, 247, 247), (214, 96, 77), (103, 0, 31)]
+        places = [-1, -0.6, 0, 0.6, 1]  # of the plots' map, see above
+        wanted = np.stack([np.interp(tones, places, each) for each in zip(*stops, strict=True)], -1)
+        assert np.abs(got - wanted).max() <= 1
+
+
 def as_rgb(picture: np.ndarray) -> np.ndarray:
     return np.broadcast_to(np.atleast_3d(picture), (*picture.shape[:2], 3)).astype(int)
 
@@ -375,8 +373,7 @@ def as_rgb(picture: np.ndarray) -> np.ndarray:
 def test_paints_what_python_computes(visit, way, gray):
     lab = KernelLab(base.cat_photo(256, gray), SHARPEN, show=way, edges="repeat", flip=True)
     page = visit(lab)
-    wanted = as_rgb(kernel_still.Still(lab).picture)
-    assert np.abs(painted(page) - wanted).max() <= 1
+    check_painted(page, by_torch(lab.pixels, SHARPEN[::-1], "replicate"), way)
     np.testing.assert_array_equal(painted(page, "input"), as_rgb(lab.pixels))
 
 
@@ -390,19 +387,21 @@ def test_every_control_changes_the_picture_as_python_does(visit):
     check(page, "nearest pixel")
     check(page, "signed")
     check(page, "green")
-    emboss = np.pad([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]], 1)
-    lab = KernelLab(photo, emboss, flip=True, edges="repeat", show="signed", channel=1)
-    now = kernel_still.Still(lab)
-    assert np.abs(painted(page) - as_rgb(now.picture)).max() <= 1
-    assert text(page, "facts") == now.sum_sentence + now.numbers_sentence
-    assert text(page, "legend").endswith(now.key)
-    assert "green channel" in now.key
+    emboss = np.pad([[2, 1, 0], [1, 1, -1], [0, -1, -2]], 1)  # turned half round
+    filtered = by_torch(photo, emboss, "replicate")
+    green = filtered[..., 1]
+    check_painted(page, green, "signed")
+    assert text(page, "facts").startswith("The kernel’s numbers add up to 1:")
+    numbers = (green.min(), green.max(), green.mean())
+    low, high, mean = (f"{value:.1f}".removesuffix(".0").replace("-", "−") for value in numbers)
+    said = f"The output runs from {low} to {high}; its mean is {mean}."
+    assert text(page, "facts").endswith(said)
+    assert "green channel" in text(page, "legend")
     check(page, "photo")
-    lab.show = "photo"
-    now = kernel_still.Still(lab)
-    assert np.abs(painted(page) - as_rgb(now.picture)).max() <= 1
-    assert text(page, "legend") == "0255" + now.key
-    assert re.search(r"\d+ pixels \(.* %\) are outside 0 to 255: cut off", now.key)
+    check_painted(page, filtered, "photo")
+    count = np.any((filtered < -0.5) | (filtered >= 255.5), axis=2).sum()
+    share = f"{100 * count / 320:.1f}".removesuffix(".0")
+    assert text(page, "legend") == (f"0255{count} pixels ({share} %) are outside 0 to 255: cut off")
     page.get_by_role("button", name="Reset").click()
     assert grid(page, "kernel") == [["−1", "0", "1"]] * 3
 

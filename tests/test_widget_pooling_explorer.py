@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import re
 
 import ipywidgets
@@ -12,7 +10,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 import widget_page
-from PIL import Image
 from playwright.sync_api import expect
 from widget_page import (
     ask,
@@ -35,7 +32,7 @@ from widget_page import (
 from cnnlib import scratch
 from cnnlib.widgets import PoolingExplorer, base
 from cnnlib.widgets.convolution import cat_eye
-from cnnlib.widgets.pooling_explorer import LIMITS, pooled, shifted
+from cnnlib.widgets.pooling_explorer import LIMITS
 
 SETTINGS = 2400
 MODES = ("max", "average", "blur", "stride")
@@ -153,51 +150,13 @@ def test_links_with_ipywidgets():
     ipywidgets.jslink((slider, "value"), (explorer, "shift_rows"))
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_still_arithmetic_is_that_of_torch_and_scratch(mode):
-    rng = np.random.default_rng(5)
-    for k, s in ((1, 1), (2, 2), (3, 2), (4, 3)):
-        x = rng.normal(size=(9, 7))
-        np.testing.assert_allclose(pooled(x, mode, k, s), by_hand(x, mode, k, s), atol=1e-12)
-        np.testing.assert_array_equal(shifted(x, -2, 3), shift(x, -2, 3))
-
-
 def test_the_blur_is_that_of_a_network_padded_by_minus_infinity():
     """As in Zhang's MaxBlurPool: of a repeated edge, the maximum sees nothing new."""
     x = torch.randn(1, 1, 12, 12, dtype=torch.double)
     row = torch.tensor([1, 2, 1], dtype=x.dtype) / 4
     most = F.max_pool2d(x, 2, stride=1, padding=1)
     wanted = F.conv2d(most, torch.outer(row, row)[None, None], stride=2)[0, 0]
-    np.testing.assert_allclose(pooled(x[0, 0].numpy(), "blur", 2, 2), wanted, atol=1e-12)
-
-
-def test_mimebundle_has_a_still_form_for_every_reader():
-    data, _ = PoolingExplorer(SEED)._repr_mimebundle_()
-    assert data["text/html"].count("<table") == 5
-    assert "max(20, 5, 3, 15) =" in data["text/html"]
-    assert Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).size[0] > 100
-    assert data["text/plain"].startswith("PoolingExplorer(input 2x2, mode='max', kernel_size=2")
-
-
-def test_mimebundle_of_the_photograph_shows_pictures():
-    explorer = PoolingExplorer(view="photo", shift_columns=1, repeats=2)
-    data, _ = explorer._repr_mimebundle_()
-    urls = re.findall(r'src="data:image/png;base64,([^"]+)"', data["text/html"])
-    sizes = [Image.open(io.BytesIO(base64.b64decode(url))).size for url in urls]
-    assert sizes == [(256, 256), (64, 64), (64, 64), (64, 64)]
-    cat = base.cat_photo().astype(float)
-    once = scratch.max_pool2d(shift(cat, 0, 1)[None, None], 2)
-    twice = scratch.max_pool2d(once, 2)[0, 0]
-    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(urls[1]))))
-    np.testing.assert_array_equal(shown, twice)
-
-
-def test_mimebundle_without_an_output_says_why():
-    explorer = PoolingExplorer(SEED)
-    explorer.kernel_size = 3  # as a reader's slider may
-    data, _ = explorer._repr_mimebundle_()
-    assert "larger than the padded input" in data["text/html"]
-    assert "image/png" not in data
+    np.testing.assert_allclose(by_hand(x[0, 0].numpy(), "blur", 2, 2), wanted, atol=1e-12)
 
 
 # --- The arithmetic of the ES module ----------------------------------------------------------
@@ -696,6 +655,34 @@ def test_the_still_picture_is_the_living_one_and_nothing_jumps(both_forms, width
             names = [each.locator("td").evaluate_all(MARKS) for each in (first, living)]
             assert names[0] == names[1], role
         assert still_page.locator(".cnn-sum").text_content() == text(page, "sum")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [360, 1440])
+def test_the_still_of_the_photograph_shows_what_is_painted(both_forms, width):
+    explorer = PoolingExplorer(view="photo", shift_columns=1, repeats=2, mode="average")
+    still_page, page = both_forms(explorer, width)
+    for role in BOARDS[:1] + BOARDS[2:]:
+        picture = still_page.locator(f".cnn-still .cnn-{role} img")
+        canvas = page.locator(f".live-widget .cnn-{role} canvas")
+        assert picture.bounding_box() == pytest.approx(canvas.bounding_box(), abs=1)
+        first, second = (each.evaluate(PIXELS) for each in (picture, canvas))
+        difference = np.subtract(first, second)
+        assert np.sqrt(np.mean(difference**2)) < 4, role  # of 255 levels: it is compressed
+    assert still_page.locator(".cnn-still .cnn-change img").get_attribute("alt") == (
+        "A window pools an input: What changed, from blue (darker) to red (brighter)"
+    )
+
+
+PIXELS = """(picture) => {
+  const { naturalWidth, naturalHeight, width, height } = picture;
+  const size = { width: naturalWidth ?? width, height: naturalHeight ?? height };
+  const context = Object.assign(document.createElement("canvas"), size).getContext("2d");
+  context.fillStyle = "white";
+  context.fillRect(0, 0, size.width, size.height);
+  context.drawImage(picture, 0, 0);
+  return [...context.getImageData(0, 0, size.width, size.height).data];
+}"""
 
 
 MARKS = """(all) => all.map((e) =>

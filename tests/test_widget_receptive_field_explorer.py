@@ -25,10 +25,9 @@ from widget_page import (
 )
 
 from cnnlib.arithmetic import Layer, output_size, receptive_field
-from cnnlib.widgets import ReceptiveFieldExplorer, base, field_still
+from cnnlib.widgets import ReceptiveFieldExplorer, base
 from cnnlib.widgets.receptive_field_explorer import LIMITS, SETTINGS
 
-VIEW = "application/vnd.jupyter.widget-view+json"
 STACKS = 2500
 VGG = [(3, 1, 1), (3, 1, 1), (2, 2), (3, 1, 1), (3, 1, 1), (2, 2)]
 
@@ -120,9 +119,6 @@ def test_a_photograph_in_colour_is_shown_in_grey():
     assert np.abs(np.asarray(shown) - grey).max() < 1.5
 
 
-# --- The still picture ------------------------------------------------------------------------
-
-
 def random_stack(rng) -> dict:
     """Draw a stack of layers and an input size, possible or not."""
     depth = int(rng.integers(1, 9))
@@ -161,50 +157,6 @@ def paths_by_torch(layers: list[dict], size: int, index: int) -> np.ndarray:
         y = torch.nn.functional.conv1d(y, ones, **settings)
     y[0, 0, index].backward()
     return x.grad[0, 0].numpy()
-
-
-def test_paths_of_the_still_picture_are_those_of_torch():
-    rng = np.random.default_rng(1)
-    for setting in (random_stack(rng) for _ in range(300)):
-        sizes = sizes_by_arithmetic(setting)
-        if not sizes[-1]:
-            continue
-        index = int(setting["place"] * sizes[-1])
-        layers = [Layer(**layer) for layer in setting["layers"]]
-        paths = field_still.paths_to(layers, sizes, index)[0]
-        np.testing.assert_array_equal(
-            paths, paths_by_torch(setting["layers"], sizes[0], index), str(setting)
-        )
-
-
-def test_still_output_is_what_torch_makes_of_the_photo():
-    explorer = ReceptiveFieldExplorer([(3, 2, 1), (3, 1, 2, 2)], input_size=64)
-    small, result = field_still.pictures(explorer, field_still.scene(explorer))
-    np.testing.assert_array_equal(small, base.cat_photo(64))
-    kernel = torch.full((1, 1, 3, 3), 1 / 9, dtype=torch.float64)
-    y = torch.nn.functional.conv2d(torch.tensor(small)[None, None].double(), kernel, None, 2, 1)
-    y = torch.nn.functional.conv2d(y, kernel, None, 1, 2, 2)[0, 0].numpy()
-    assert np.abs(result - y).max() <= 0.5 + 1e-9
-
-
-def test_mimebundle_has_a_still_form_for_every_reader():
-    explorer = ReceptiveFieldExplorer([3, (2, 2), 3])
-    data, _ = explorer._repr_mimebundle_()
-    assert data[VIEW]["model_id"] == explorer.model_id
-    html = data["text/html"]
-    assert "sees 8 × 8 pixels: rows 13 to 20, columns 13 to 20." in html
-    assert re.findall(r"<th scope=\"row\">(\w+)", html) == ["Input", "1", "2", "3"]
-    image = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
-    assert image.size[0] > image.size[1] > 300
-    assert data["text/plain"].endswith("input_size=32): field 8, jump 2")
-
-
-def test_mimebundle_without_an_output_says_why():
-    explorer = ReceptiveFieldExplorer([(7, 1, 3), 7], input_size=8)
-    explorer.layers = [{"kernel_size": 7}] * 2  # as a reader's control may
-    data, _ = explorer._repr_mimebundle_()
-    assert "layer 2: the kernel is larger than the padded input" in data["text/html"]
-    assert "image/png" not in data
 
 
 # --- The arithmetic of the ES module ----------------------------------------------------------
@@ -303,12 +255,20 @@ def test_the_photograph_shrinks_as_in_pillow(module, size):
     assert np.abs(difference).max() < (1e-3 if 256 % size == 0 else 40)
 
 
+def marks(path: str) -> list[tuple[float, float]]:
+    """Return where the points of a path's moves are."""
+    return [(float(x), float(y)) for x, y in re.findall(r"M(-?[\d.]+) ([\d.]+)", path)]
+
+
 @pytest.mark.browser
-def test_the_side_view_of_both_languages_is_one(module):
+def test_the_side_view_shows_what_cnnlib_and_torch_find(module):
     rng = np.random.default_rng(4)
     settings = [s for s in (random_stack(rng) for _ in range(150)) if sizes_by_arithmetic(s)[-1]]
     for setting in settings[::3]:
         setting["input_size"] = min(256, 4 * setting["input_size"])  # some are drawn in part
+    wide = [Layer(7, padding=12, dilation=4), Layer(7, padding=12)] * 4
+    layers = ReceptiveFieldExplorer(wide, input_size=64).layers
+    settings.append({"layers": layers, "input_size": 256, "place": 0.5})  # with too many lines
     answers = ask(
         module,
         """(settings) => settings.map(({ layers, input_size, place }) => {
@@ -318,11 +278,41 @@ def test_the_side_view_of_both_languages_is_one(module):
         })""",
         settings,
     )
+    drawn_in_part = 0
     for setting, answer in zip(settings, answers, strict=True):
-        explorer = ReceptiveFieldExplorer(setting["layers"], input_size=setting["input_size"])
-        explorer.row = explorer.column = int(setting["place"] * explorer.output_sizes[-1])
-        view, parts = field_still.side_view(field_still.scene(explorer))
-        assert answer == parts | {"view": list(view)}, setting
+        stack, sizes = [Layer(**each) for each in setting["layers"]], sizes_by_arithmetic(setting)
+        index, (low, high) = int(setting["place"] * sizes[-1]), answer["view"]
+        drawn_in_part += sizes[0] > high - low
+        heights = [76 - 71 * depth / len(stack) for depth in range(len(stack) + 1)]
+        seen = []
+        for depth, (size, height) in enumerate(zip(sizes, heights, strict=True)):
+            field = receptive_field(stack[:depth])
+            middles = field.start + np.arange(size) * field.jump + (field.size - 1) / 2
+            paths = (
+                np.eye(size)[index]
+                if depth == len(stack)
+                else paths_by_torch(setting["layers"][depth:], size, index)
+            )
+            seen += [(x, height) for x in middles[paths > 0]]
+            units = [x for x, y in marks(answer["units"]) if abs(y - height) < 0.01]
+            np.testing.assert_allclose(
+                units, middles[(middles > low) & (middles < high)], atol=0.006
+            )
+        np.testing.assert_allclose(marks(answer["seen"]), seen, atol=0.006)
+        paths = paths_by_torch(setting["layers"], sizes[0], index)
+        bumps = re.findall(r"M(-?[\d.]+) 100V([\d.]+)h1V100Z", answer["bump"])
+        wanted = [(i - 0.5, 100 - 20 * paths[i] / paths.max()) for i in np.flatnonzero(paths)]
+        np.testing.assert_allclose(
+            np.array(bumps, float).reshape(-1, 2), np.reshape(wanted, (-1, 2)), atol=0.006
+        )
+        taps = sum(
+            layer.kernel_size * sum(abs(y - heights[depth]) < 0.01 for _, y in seen)
+            for depth, layer in enumerate(stack, 1)
+        )
+        links = [*marks(answer["lines"]), *marks(answer["lost"])]
+        assert len(links) == (taps if taps <= 1500 else 0), setting
+    assert 0 < drawn_in_part < len(settings)
+    assert taps > 1500
 
 
 @pytest.mark.browser
@@ -604,12 +594,16 @@ def pixels(page, selector: str) -> np.ndarray:
 
 
 @pytest.mark.browser
-def test_the_pictures_are_those_of_the_still_form(explore):
+def test_the_pictures_are_those_of_pillow_and_torch(explore):
     explorer = ReceptiveFieldExplorer(VGG, input_size=128, row=0, column=9, show="paths")
     page = explore(explorer)
-    small, result = field_still.pictures(explorer, field_still.scene(explorer))
-    assert np.abs(pixels(page, ".cnn-input canvas >> nth=0")[..., 0] - small).max() <= 1
-    assert np.abs(pixels(page, ".cnn-output canvas")[..., 0] - result).max() <= 1
+    small = base.cat_photo(128)
+    y = torch.tensor(small)[None, None].double()
+    for size, stride, padding in [(3, 1, 1), (3, 1, 1), (2, 2, 0)] * 2:
+        kernel = torch.full((1, 1, size, size), 1 / size**2, dtype=torch.float64)
+        y = torch.nn.functional.conv2d(y, kernel, None, stride, padding)
+    assert np.abs(pixels(page, ".cnn-input canvas >> nth=0")[..., 0] - small.astype(int)).max() <= 1
+    assert np.abs(pixels(page, ".cnn-output canvas")[..., 0] - y[0, 0].numpy()).max() <= 1
     heat = pixels(page, ".cnn-rf-heat")
     rows_, columns = (
         paths_by_torch(explorer.layers, 128, place) for place in (explorer.row, explorer.column)

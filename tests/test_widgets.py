@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 import re
 import subprocess
 import sys
+from decimal import ROUND_HALF_UP as HALF_UP
+from decimal import Decimal
+from fractions import Fraction
 
 import ipywidgets
 import numpy as np
@@ -15,7 +17,6 @@ import pytest
 import torch
 import traitlets
 import widget_page
-from PIL import Image
 from playwright.sync_api import expect
 from widget_page import (
     ask,
@@ -35,10 +36,9 @@ from widget_page import (
 
 from cnnlib import scratch, widgets
 from cnnlib.arithmetic import output_size
-from cnnlib.widgets import ConvolutionExplorer, base, still
+from cnnlib.widgets import ConvolutionExplorer, base
 from cnnlib.widgets.convolution import LIMITS, cat_eye
 
-VIEW = "application/vnd.jupyter.widget-view+json"
 SETTINGS = 2500
 
 
@@ -167,72 +167,10 @@ def test_the_hues_are_those_of_the_plots():
     from cnnlib.palette import DIVERGING
 
     plots = matplotlib.colormaps[DIVERGING]
-    for kind, at in (("negative", 0.2), ("positive", 0.8)):
-        assert np.abs(np.array(plots(at)[:3]) * 255 - still.HUES[kind]).max() < 3
-
-
-# --- The still picture ------------------------------------------------------------------------
-
-
-def boards(explorer) -> dict:
-    return still.still(explorer).boards
-
-
-def test_still_shows_what_torch_computes():
-    rng = np.random.default_rng(0)
-    x, w = rng.integers(0, 10, (7, 6)), rng.integers(-2, 3, (3, 2))
-    explorer = ConvolutionExplorer(
-        x, w, stride=2, padding=1, dilation=2, row=1, column=2, filled=True
-    )
-    y = torch.nn.functional.conv2d(
-        torch.tensor(x)[None, None].double(),
-        torch.tensor(w)[None, None].double(),
-        stride=2,
-        padding=1,
-        dilation=2,
-    )[0, 0]
-    shown = [
-        [float(text.replace("−", "-")) for text in row] for row in boards(explorer)["output"].texts
-    ]
-    np.testing.assert_array_equal(shown, y.numpy())
-    assert still.still(explorer).total == pytest.approx(y[1, 2].item())
-
-
-def test_still_shows_only_what_the_window_has_reached():
-    texts = boards(ConvolutionExplorer(row=1, column=2))["output"].texts
-    assert all(texts[0])
-    assert [bool(text) for text in texts[1]] == [True] * 3 + [False] * 7
-
-
-def test_still_turns_the_kernel_for_convolution():
-    explorer = ConvolutionExplorer(kernel=[[1, 2], [3, 4]], flip=True)
-    assert boards(explorer)["kernel"].texts == [["4", "3"], ["2", "1"]]
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(3, "3"), (-0.5, "−0.5"), (1 / 9, "1/9"), (-2 / 3, "−2/3"), (3 / 128, ".023"), (0, "0")],
-)
-def test_short_numbers(value, text):
-    assert still.short(value) == text
-
-
-def test_mimebundle_has_a_still_form_for_every_reader():
-    explorer = ConvolutionExplorer(row=4, column=6)
-    data, _ = explorer._repr_mimebundle_()
-    assert data[VIEW]["model_id"] == explorer.model_id
-    assert data["text/html"].count("<table") == 5
-    image = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
-    assert image.size[0] > image.size[1] > 300
-    assert data["text/plain"].startswith("ConvolutionExplorer(input 12x12, kernel 3x3, stride=1")
-
-
-def test_mimebundle_without_an_output_says_why():
-    explorer = ConvolutionExplorer(input=np.ones((3, 3)))
-    explorer.dilation = 3  # as a reader's slider may
-    data, _ = explorer._repr_mimebundle_()
-    assert "larger than the padded input" in data["text/html"]
-    assert "image/png" not in data
+    source = (base.STATIC / "shades.js").read_text(encoding="utf-8")
+    for name, at in (("NEGATIVE", 0.2), ("POSITIVE", 0.8)):
+        hue = [int(level) for level in re.search(rf"{name} = \[(.*)\]", source)[1].split(",")]
+        assert np.abs(np.array(plots(at)[:3]) * 255 - hue).max() < 3
 
 
 # --- The arithmetic of the ES module ----------------------------------------------------------
@@ -319,18 +257,40 @@ def test_output_size_equals_arithmetic_on_every_small_setting(module):
     assert answers == [size(*setting) for setting in grid]
 
 
+def short(value: Fraction) -> str:
+    """Write a number in four characters or so: with one decimal, as a fraction, or rounded."""
+    size = abs(value)
+    sign = "−" if value < 0 else ""
+    if (10 * value).denominator == 1:
+        return sign + f"{float(size):g}"
+    if value.denominator in SHORT_FRACTIONS and size.numerator < 10 * size.denominator:
+        return sign + str(size)
+    text = f"{Decimal(float(size)).quantize(Decimal(10) ** (-3 if size < 1 else -2), HALF_UP)}"
+    return sign + text.rstrip("0").rstrip(".").removeprefix("0")
+
+
+SHORT_FRACTIONS = {2, 3, 4, 5, 6, 8, 9, 12, 16, 24, 25, 32, 64}
+
+
 @pytest.mark.browser
-def test_numbers_are_written_alike_in_both_languages(module):
+def test_numbers_are_short_and_right(module):
+    fractions = [Fraction(a, b) for a in range(-9, 10) for b in (1, 2, 3, 7, 9, 16, 25, 49, 128)]
+    write = "(v) => v.map((x) => module.short(x))"
+    texts = module.evaluate(write, [float(each) for each in fractions])
+    assert texts == [short(each) for each in fractions]
+    by_hand = {3: "3", -0.5: "−0.5", 1 / 9: "1/9", -2 / 3: "−2/3", 3 / 128: ".023", 0: "0"}
+    assert module.evaluate(write, [*by_hand]) == [*by_hand.values()]
+
+
+@pytest.mark.browser
+def test_decimals_round_halves_up_and_end_without_zeros(module):
     rng = np.random.default_rng(3)
-    values = [*rng.normal(size=200).round(4), *rng.normal(scale=50, size=100).round(2)]
-    values += [a / b for a in range(-9, 10) for b in (1, 2, 3, 7, 9, 16, 25, 49, 128, 256)]
+    values = [*rng.normal(size=200).round(4), *rng.normal(scale=50, size=100).round(2), 0.5, 2, 0]
     values = [float(value) for value in values]
-    assert module.evaluate("(v) => v.map((x) => module.short(x))", values) == [
-        *map(still.short, values)
-    ]
-    assert module.evaluate("(v) => v.map((x) => module.decimal(x))", values) == [
-        still.decimal(value) for value in values
-    ]
+    texts = module.evaluate("(v) => v.map((x) => module.decimal(x))", values)
+    rounded = [Decimal(value).quantize(Decimal("0.01"), HALF_UP) for value in values]
+    assert [Decimal(text.replace("−", "-")) for text in texts] == rounded
+    assert [text for text in texts if re.search(r"\.\d*0$|\.$|-", text)] == []
 
 
 @pytest.mark.browser
@@ -723,15 +683,18 @@ def test_a_link_with_names_of_prototypes_harms_nothing(explore):
 
 
 @pytest.mark.browser
-def test_a_number_says_which_explorer_of_the_page_a_link_means(new_page, serve, tmp_path):
+def test_a_number_says_which_explorer_of_the_page_a_link_means(browser, new_page, serve, tmp_path):
     explorers = [ConvolutionExplorer() for _ in range(3)]
-    views = [widget_page.view(e, e._repr_mimebundle_()[0]["text/html"]) for e in explorers]
+    stand_ins = [widget_page.stills(browser, e) for e in explorers]  # which hold no place in line
+    views = [*map(widget_page.view, explorers, stand_ins)]
     boxed = ipywidgets.VBox([ipywidgets.HBox([explorers[1]])])  # drawn later than the others
     views[1] = widget_page.view(boxed)
     url = serve(widget_page.write(tmp_path, "".join(views) + widget_page.state(*explorers, boxed)))
     page = new_page()
     page.goto(f"{url}/#conv=2.{link_text({'stride': 3})}")
-    page.wait_for_function("document.querySelectorAll('.cnn-share-status').length === 3")
+    page.wait_for_function(
+        "document.querySelectorAll('.live-widget .cnn-share-status').length === 3"
+    )
     page.wait_for_function("scrollY > 500")
     strides = page.get_by_label("Stride", exact=True)
     assert [strides.nth(i).input_value() for i in range(3)] == ["1", "3", "1"]

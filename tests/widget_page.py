@@ -15,6 +15,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from ipywidgets.embed import dependency_state, embed_data
 from playwright.sync_api import expect
+from seeing.stills import Views, draw
+from seeing.widgets import host_style
+
+from cnnlib.widgets import base
 
 ROOT = Path(__file__).parents[1]
 HOST = ROOT / "book" / "_static" / "static-widgets.js"
@@ -64,9 +68,21 @@ def state(*widgets) -> str:
     return script("state", data["manager_state"])
 
 
-def with_stills(*widgets) -> str:
-    """Return widgets as a page of the book has them: each in its view with its still form."""
-    return "".join(view(widget, widget.still_html()) for widget in widgets) + state(*widgets)
+def words_of(name: str) -> dict:
+    """Return a widget's English words: those that widgets share, and its own."""
+    tables = [json.loads((base.STATIC / f"{each}.json").read_text()) for each in ("common", name)]
+    return tables[0]["en"] | tables[1]["en"]
+
+
+def stills(browser, *widgets) -> str:
+    """Return what stands for widgets on a page of the book where no script runs."""
+    saved = embed_data(views=widgets, state=dependency_state(widgets, drop_defaults=False))
+    views = Views([each.model_id for each in widgets], saved["manager_state"]["state"], "en")
+    drawn = draw(browser, views)
+    assert [each["failed"] for each in drawn] == [""] * len(widgets)
+    sheets = {each._css for each in widgets if getattr(each, "_css", "")} | {host_style()}
+    styles = "".join(f"<style>{sheet}</style>" for sheet in sorted(sheets))
+    return styles + "".join(f"<div data-widget-fallback>{each['html']}</div>" for each in drawn)
 
 
 def joined(*widgets, by=()) -> str:

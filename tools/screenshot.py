@@ -6,20 +6,16 @@ Chromium, as the tests do.
 
 from __future__ import annotations
 
-import os
-import shutil
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+import sys
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
 STATIC = ROOT / "book" / "_static"
 MARGIN = 16  # pixels
-BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
 
 
 def shoot(browser: Browser, url: str, scheme: str) -> Path:
@@ -51,18 +47,12 @@ def shoot(browser: Browser, url: str, scheme: str) -> Path:
 
 def main() -> None:
     """Serve the built book, and take both pictures."""
-    handler = partial(SimpleHTTPRequestHandler, directory=ROOT / "_build" / "html")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_address[1]}/book/intro.html"
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+    from browsing import chromium, served
+
+    with served(ROOT / "_build" / "html") as address, chromium() as browser:
         for scheme in ("light", "dark"):
-            path = shoot(browser, url, scheme)
+            path = shoot(browser, f"{address}/book/intro.html", scheme)
             print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1000:.0f} kB")
-        browser.close()
-    server.shutdown()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import numpy as np
 import traitlets
 
 from cnnlib.arithmetic import conv_macs, conv_parameters, linear_macs, linear_parameters
-from cnnlib.widgets import architecture_still, base
+from cnnlib.widgets import base
 
 MEASURES = ("parameters", "macs", "memory")
 STAGE = "stage"  # the type of a row that the explorer itself has put over some layers
@@ -90,25 +90,14 @@ class ArchitectureExplorer(base.Widget):
             traits["network"] = _place(selected, [each["name"] for each in tables], "selected")
         super().__init__(networks=tables, **traits)
         if layer is not None:
-            names = [row.name for row in self.shown.rows]
-            self.row = _place(layer, names, f"a layer of {self.shown.name}")
-
-    @property
-    def shown(self) -> architecture_still.Network:
-        """The network that is shown."""
-        return architecture_still.network(self.networks[self.network])
-
-    def _still_body(self) -> str:
-        return architecture_still.html(self)
-
-    def still_png(self) -> bytes:
-        """Return the picture of the layers, without words, as a PNG."""
-        return architecture_still.png(self)
+            now = self.networks[self.network]
+            names = [name for _, name, *_ in now["rows"]]
+            self.row = _place(layer, names, f"a layer of {now['name']}")
 
     def __repr__(self) -> str:
-        names = [each["name"] for each in self.networks]
-        now = self.shown
-        return f"ArchitectureExplorer({names}): {now.name}, {now.totals[0]:,} parameters"
+        names, now = [each["name"] for each in self.networks], self.networks[self.network]
+        parameters = now["own"][0] + sum(row[-len(MEASURES)] for row in now["rows"])
+        return f"ArchitectureExplorer({names}): {now['name']}, {parameters:,} parameters"
 
     @traitlets.validate("networks")
     def _check_networks(self, proposal):

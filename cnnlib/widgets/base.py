@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from functools import cache
 from html import escape
 from io import BytesIO
@@ -21,6 +19,8 @@ from cnnlib import palette
 STATIC = Path(__file__).parent / "static"
 LARGEST = 999  # what a cell of a grid can show
 SPEED = {"speed": (0.5, 30)}  # steps a second while a widget plays, lowest and highest
+#: What a viewer of notebooks says that runs no widgets.
+NOT_HERE = "an interactive widget. It is drawn where notebooks run, as in Jupyter and Colab."
 
 # import ... from "./name.js"; or from "./name.json" with { type: "json" };
 _IMPORT = re.compile(r'^import\s+(?P<names>[^;]+?)\s+from\s+"\./(?P<file>[\w.-]+)"[^;]*;\n', re.M)
@@ -82,43 +82,17 @@ def style(*names: str) -> str:
     return "\n".join([palette.css_variables(), *sheets])
 
 
-@cache
-def words(name: str, language: str = "en") -> dict:
-    """Return a widget's words in a language: those that widgets share, and its own."""
-    tables = [json.loads((STATIC / f"{each}.json").read_text("utf-8")) for each in ("common", name)]
-    return tables[0][language] | tables[1][language]
-
-
 class Widget(anywidget.AnyWidget):
-    """What all widgets of the book share: a still form for readers that cannot run one.
+    """What all widgets share. A subclass sets ``_esm`` by `module` and ``_css`` by `style`.
 
-    A subclass sets ``_esm`` by `module` and ``_css`` by `style`, and tells what to show without
-    scripts: ``_still_body`` for HTML, `still_png` as a picture.
+    The module alone draws: a still on a page of the book is what it drew when the book was built.
     """
 
-    def still_html(self) -> str:
-        """Return the present state as HTML without a script, or why there is nothing to show."""
-        try:
-            body = self._still_body()
-        except ValueError as error:
-            return f"<p>{escape(str(error))}</p>"
-        return f'<style>{self._css}</style><div class="cnn-widget cnn-still">{body}</div>'
-
-    def _still_body(self) -> str:
-        """Return what stands in the still form, in one ``<div>``."""
-        raise NotImplementedError
-
-    def still_png(self) -> bytes:
-        """Return the present state as a picture; `ValueError` where there is none."""
-        raise NotImplementedError
-
     def _repr_mimebundle_(self, **kwargs):
-        """Show the widget, with a still picture for readers that cannot run it."""
+        """Show the widget, or say where it would be drawn."""
         data, metadata = super()._repr_mimebundle_(**kwargs)
         data["text/plain"] = repr(self)
-        data["text/html"] = self.still_html()
-        with suppress(ValueError):  # nothing to draw: the HTML says why
-            data["image/png"] = b64encode(self.still_png()).decode()
+        data["text/html"] = f"<p><code>{escape(repr(self))}</code>: {NOT_HERE}</p>"
         return data, metadata
 
     # ipywidgets 7 would show the living form alone.
@@ -200,31 +174,6 @@ def _number(name: str, value) -> float:
 # --- Pictures ---------------------------------------------------------------------------------
 
 
-def encoded(image, kind: str = "PNG", **options) -> bytes:
-    """Return a `PIL.Image.Image` as the content of a file, a PNG as small as it can be."""
-    buffer = BytesIO()
-    image.save(buffer, kind, optimize=True, **options)
-    return buffer.getvalue()
-
-
-def picture_url(pixels: np.ndarray, kind: str = "PNG", **options) -> str:
-    """Return an array of uint8 as a picture in a data URL.
-
-    Parameters
-    ----------
-    pixels : numpy.ndarray of uint8, shape (H, W), (H, W, 3) or (H, W, 4)
-        Grey or coloured pixels, the last with their opacity.
-    kind : {"PNG", "WEBP"}
-        The format of the file.
-    **options
-        How Pillow writes it.
-    """
-    from PIL import Image
-
-    content = b64encode(encoded(Image.fromarray(pixels), kind, **options)).decode()
-    return f"data:image/{kind.lower()};base64,{content}"
-
-
 def photo_url(name: str, photo, largest: int = 256) -> str:
     """Return a photograph as a PNG in a data URL, the form in which a widget's trait holds one.
 
@@ -242,6 +191,8 @@ def photo_url(name: str, photo, largest: int = 256) -> str:
     ValueError
         If it is no such picture, or a larger one.
     """
+    from PIL import Image
+
     pixels = np.asarray(photo)
     is_picture = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
     if pixels.dtype != np.uint8 or not is_picture or pixels.size == 0:
@@ -254,7 +205,9 @@ def photo_url(name: str, photo, largest: int = 256) -> str:
             f"{name} must have at most {largest} rows and columns, got {pixels.shape[:2]}: "
             "make it smaller first"
         )
-    return picture_url(pixels)
+    buffer = BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
+    return f"data:image/png;base64,{b64encode(buffer.getvalue()).decode()}"
 
 
 def photo_of(url: str):

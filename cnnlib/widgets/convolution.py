@@ -8,7 +8,7 @@ import numpy as np
 import traitlets
 
 from cnnlib.arithmetic import output_size
-from cnnlib.widgets import base, still
+from cnnlib.widgets import base
 
 #: What each control reaches, lowest and highest.
 LIMITS = {
@@ -135,13 +135,6 @@ class ConvolutionExplorer(base.Widget):
             self.padding if self.mode == "number" else self.mode,
             self.dilation,
         )
-
-    def _still_body(self) -> str:
-        return still.html(self)
-
-    def still_png(self) -> bytes:
-        """Return the present state as a picture; `ValueError` where there is no output."""
-        return still.png(self)
 
     def __repr__(self) -> str:
         shapes = [f"{len(grid)}x{len(grid[0])}" for grid in (self.input, self.kernel)]

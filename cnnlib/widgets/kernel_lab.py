@@ -7,15 +7,13 @@ from functools import lru_cache
 import numpy as np
 import traitlets
 
-from cnnlib.scratch import conv2d
-from cnnlib.widgets import base, kernel_still
+from cnnlib.widgets import base
 from cnnlib.widgets.convolution import VERTICAL_EDGE
 
 #: What a kernel may be: rows and columns, and the size of its numbers.
 LIMITS = {"kernel": [1, 5], "weight": base.LARGEST}
-#: What stands beyond the edge of the photo, and what `numpy.pad` calls it.
-EDGES = {"zero": "constant", "repeat": "edge"}
-SHOWS = ("auto", "photo", "signed", "magnitude")
+#: The words that a trait may be.
+CHOICES = {"edges": ("zero", "repeat"), "show": ("auto", "photo", "signed", "magnitude")}
 #: Where one looks first: at the rim of an eye of the cat.
 CAT_PLACE = (104, 89)
 
@@ -85,30 +83,6 @@ class KernelLab(base.Widget):
         """The photo: uint8, of shape (H, W) or (H, W, 3)."""
         return read_photo(self.photo)
 
-    def filtered(self) -> np.ndarray:
-        """Return the photo filtered by the kernel: float64, of the photo's shape."""
-        channels = np.atleast_3d(self.padded()).transpose(2, 0, 1)
-        output = conv2d(channels[:, None].astype(float), self.applied()[None, None])[:, 0]
-        return output.transpose(1, 2, 0).reshape(self.pixels.shape)
-
-    def padded(self) -> np.ndarray:
-        """Return the photo with what stands beyond its edges."""
-        margins = [((size - 1) // 2, size // 2) for size in np.shape(self.kernel)]
-        margins += [(0, 0)] * (self.pixels.ndim - 2)
-        return np.pad(self.pixels, margins, EDGES[self.edges])
-
-    def applied(self) -> np.ndarray:
-        """Return the kernel as it meets the photo: turned half round for true convolution."""
-        kernel = np.array(self.kernel, float)
-        return kernel[::-1, ::-1] if self.flip else kernel
-
-    def _still_body(self) -> str:
-        return kernel_still.html(self)
-
-    def still_png(self) -> bytes:
-        """Return photo, kernel and filtered photo, side by side."""
-        return kernel_still.png(self)
-
     def __repr__(self) -> str:
         shapes = "x".join(map(str, self.pixels.shape)), f"{len(self.kernel)}x{len(self.kernel[0])}"
         return (
@@ -128,8 +102,8 @@ class KernelLab(base.Widget):
     @traitlets.validate("edges", "show")
     def _check_word(self, proposal):
         name = proposal["trait"].name
-        choices = {"edges": tuple(EDGES), "show": SHOWS}[name]
-        return base.one_of(proposal, choices, f"{name} must be one of {', '.join(choices)}")
+        rule = f"{name} must be one of {', '.join(CHOICES[name])}"
+        return base.one_of(proposal, CHOICES[name], rule)
 
     @traitlets.validate("row", "column", "channel")
     def _check_place(self, proposal):

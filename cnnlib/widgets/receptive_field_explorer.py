@@ -6,7 +6,7 @@ import numpy as np
 import traitlets
 
 from cnnlib.arithmetic import Layer, ReceptiveField, output_size, receptive_field
-from cnnlib.widgets import base, field_still
+from cnnlib.widgets import base
 
 #: What each control reaches, lowest and highest.
 LIMITS = {
@@ -94,13 +94,6 @@ class ReceptiveFieldExplorer(base.Widget):
             except ValueError as error:
                 raise ValueError(f"layer {number}: {error}") from None
         return sizes
-
-    def _still_body(self) -> str:
-        return field_still.html(self)
-
-    def still_png(self) -> bytes:
-        """Return the present state as a picture; `ValueError` where there is no output."""
-        return field_still.png(self)
 
     def __repr__(self) -> str:
         layers = ", ".join(str(tuple(layer[name] for name in SETTINGS)) for layer in self.layers)

@@ -102,6 +102,7 @@ class Lab extends GridView {
     this.problem = element("p", { className: "cnn-lab-problem", role: "alert" });
     this.original = new Picture("input", t.photoArea, (event) => this.#onKey(event));
     this.result = new Picture("output", t.filteredArea, (event) => this.#onKey(event));
+    this.result.canvas.setAttribute("role", "img");
     this.legend = makeLegend();
     this.original.root.append(element("p", { className: "cnn-lab-hint cnn-lab-key" }, t.pixelHint));
     this.result.root.append(this.legend.root);
@@ -339,7 +340,7 @@ class Lab extends GridView {
     [this.frameOf, this.filteredBy, this.paintedAs] = [frame, all, null];
   }
 
-  #paint({ show, channel }) {
+  #paint({ applied, show, channel }) {
     const signedChannel = this.output.channels[channel];
     const painted = show === "signed" ? `signed ${channel}` : show;
     if (painted === this.paintedAs) return;
@@ -351,6 +352,7 @@ class Lab extends GridView {
     this.cut = show === "photo" ? outside(seen) : 0;
     const write = { photo: photoPixel, signed: signedPixel, magnitude: magnitudePixel }[show];
     this.result.paint(this.photo, write(seen, this.full));
+    setAttribute(this.result.canvas, "aria-label", this.t.seen[whatOneSees(applied, show)]);
     const isColored = this.photo.channels.length > 1;
     const { t } = this;
     const texts = {
@@ -561,6 +563,17 @@ function magnitudePixel([red, green, blue], full) {
 }
 
 // Words for numbers
+
+/** What one should see in the filtered photo, for those who cannot: a key of the words `seen`. */
+export function whatOneSees(kernel, show) {
+  const weights = kernel.flat().filter((weight) => weight !== 0);
+  const sum = weights.reduce((all, weight) => all + weight, 0);
+  if (show === "signed") return "even";
+  if (Math.abs(sum) < 1e-9) return "dark";
+  if (Math.abs(sum - 1) > 1e-9) return "other";
+  if (weights.some((weight) => weight < 0)) return "sharp";
+  return weights.length === 1 ? "same" : "soft";
+}
 
 function sumSentence(sum, t) {
   const isNear = (value) => Math.abs(sum - value) < 1e-9;

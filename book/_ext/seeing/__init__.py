@@ -1,0 +1,33 @@
+"""What this book adds to Sphinx: chapter numbers, stills of its widgets, lighter pages."""
+
+from __future__ import annotations
+
+from sphinx.environment.collectors.toctree import TocTreeCollector
+from sphinxcontrib.bibtex.plugin import register_plugin
+
+from seeing.citations import RoundAuthorYear
+from seeing.numbering import number_chapters
+from seeing.pages import prepare_page, say_owner, write_style
+from seeing.percent import JoinPercent
+from seeing.stills import KeepStill, draw_stills
+from seeing.widgets import check_widgets, share_widgets
+
+
+def setup(app):
+    """Join all of it to Sphinx."""
+    TocTreeCollector.assign_section_numbers = number_chapters
+    register_plugin("sphinxcontrib.bibtex.style.referencing", "author_year_round", RoundAuthorYear)
+    # Jupyter Book sets this for an extension that the book leaves out.
+    app.add_config_value("comments_config", {}, "html")
+    # It brings this one, which does nothing here, and does not say that it stands parallel reading.
+    app.extensions["sphinx_multitoc_numbering"].parallel_read_safe = True
+    app.add_css_file("made.css", priority=400)
+    app.add_post_transform(KeepStill)
+    app.add_post_transform(JoinPercent)
+    app.connect("env-check-consistency", check_widgets)
+    app.connect("env-check-consistency", draw_stills)
+    app.connect("html-page-context", prepare_page)  # after what widgets share has gone into files
+    app.connect("html-page-context", share_widgets, priority=400)  # MyST-NB writes the state at 500
+    app.connect("build-finished", write_style)
+    app.connect("build-finished", say_owner)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

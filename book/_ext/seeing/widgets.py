@@ -1,0 +1,154 @@
+"""Widgets on a page: which it shows, that each can live, and what they share, in files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from base64 import b64decode
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+
+from docutils import nodes
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
+
+PAGE_HOST = Path(__file__).parents[2] / "_static" / "static-widgets.js"
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+# Models that a page host may ignore: they carry spacing and colours, not behaviour.
+COSMETIC = re.compile(r"(Layout|Style)Model$")
+
+
+def host_style() -> str:
+    """Return the page host's own style sheet, which stills need before it arrives."""
+    return re.search(r"const STYLE = `(.*?)`", PAGE_HOST.read_text(encoding="utf-8"), re.DOTALL)[1]
+
+
+def known_kinds(source: str) -> set[str]:
+    """Read the kinds of widget that the page host knows from its ``const KINDS = [...]``."""
+    match = re.search(r"const KINDS = (\[.*?\])", source, re.DOTALL)
+    if not match:
+        raise ValueError(f"{PAGE_HOST.name} has no line `const KINDS = [...]`.")
+    return set(json.loads(re.sub(r",\s*\]", "]", match[1])))
+
+
+def unknown_kinds(state: dict, kinds: set[str]) -> list[str]:
+    """Return the kinds of model in a page's widget state that its host cannot draw."""
+    found = {model["model_name"] for model in state.values()}
+    return sorted(kind for kind in found - kinds if not COSMETIC.search(kind))
+
+
+def widget_views(doctree: nodes.document) -> Iterator[str]:
+    """Yield the model ids of the widgets that a page shows."""
+    pattern = re.compile(re.escape(WIDGET_VIEW) + r'"[^>]*>(.*?)</script>', re.DOTALL)
+    for node in doctree.findall(nodes.raw):
+        for body in pattern.findall(node.astext()):
+            yield json.loads(body)["model_id"]
+
+
+def page_state(env, docname: str) -> dict:
+    """Return the state of the widgets on a page, by model id."""
+    scripts = getattr(env, "nb_metadata", {}).get(docname, {}).get("js_files", {})
+    _, attributes = scripts.get("ipywidgets_state", (None, {"body": "{}"}))
+    return json.loads(attributes["body"]).get("state", {})
+
+
+def makes_widgets(notebook: Path) -> bool:
+    """Tell whether a notebook's code uses the book's widgets."""
+    if notebook.suffix != ".ipynb":
+        return False
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    code = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    return any("cnnlib.widgets" in source for source in code)
+
+
+def check_widgets(app, env) -> None:
+    """Warn, and so fail the build, where a page would show a dead widget."""
+    kinds = known_kinds(PAGE_HOST.read_text(encoding="utf-8"))
+    for docname in sorted(env.found_docs):
+        state = page_state(env, docname)
+        views = list(widget_views(env.get_doctree(docname)))
+        for kind in unknown_kinds(state, kinds):
+            logger.warning("%s does not know the widget %s", PAGE_HOST.name, kind, location=docname)
+        for view in set(views) - set(state):
+            logger.warning("a widget has no state on the page: %s", view, location=docname)
+        if makes_widgets(Path(env.doc2path(docname))) and not views:
+            logger.warning("the notebook imports cnnlib.widgets and shows none", location=docname)
+
+
+# --- What widgets share between pages ---------------------------------------------------------
+
+#: A picture in a data URL, if it is not tiny.
+PICTURE = re.compile(r"data:image/(png|webp);base64,([A-Za-z0-9+/=]{2000,})")
+
+
+def keep_file(folder: Path, name: str, ending: str, content: bytes) -> str:
+    """Write a file whose name changes with its content, so that browsers may keep it."""
+    digest = hashlib.sha256(content).hexdigest()[:12]
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}-{digest}.{ending}"
+    path.write_bytes(content)
+    return path.name
+
+
+def lighten(state: dict, keep: Callable[[str, str, bytes], str]) -> tuple[set[str], set[str]]:
+    """Move what is large and the same on many pages out of a page's widget state, into files.
+
+    Each instance of a widget repeats its whole module and style sheet, and often a photograph.
+
+    Parameters
+    ----------
+    state : dict
+        The page's widget state, by model id. Each module and each picture gives way to its file's
+        address, and each style sheet to nothing: it belongs in the page's head.
+    keep : callable
+        ``keep(name, ending, content)`` writes a file and returns its address.
+
+    Returns
+    -------
+    (set of str, set of str)
+        The addresses of the modules and of the style sheets.
+    """
+    modules, styles = set(), set()
+    for model in state.values():
+        traits = model["state"]
+        name = traits.get("_anywidget_id", "").rpartition(".")[2].lower() or "widget"
+        if "\n" in traits.get("_esm", ""):
+            traits["_esm"] = keep(name, "js", traits["_esm"].encode())
+            modules.add(traits["_esm"])
+        if traits.get("_css"):
+            styles.add(keep(name, "css", traits.pop("_css").encode()))
+        for trait, value in traits.items():
+            if isinstance(value, str) and PICTURE.fullmatch(value):
+                traits[trait] = picture_file(value, keep)
+    return modules, styles
+
+
+def picture_file(url: str, keep: Callable[[str, str, bytes], str]) -> str:
+    """Keep a picture that a data URL holds as a file; return its address."""
+    kind, content = PICTURE.fullmatch(url).groups()
+    return keep("picture", kind, b64decode(content))
+
+
+def share_widgets(app, pagename, templatename, context, doctree) -> None:
+    """Lighten a page by what its widgets share with others: modules, style sheets, pictures."""
+    scripts = getattr(app.env, "nb_metadata", {}).get(pagename, {}).get("js_files", {})
+    if "ipywidgets_state" not in scripts:
+        return
+    folder = Path(app.outdir) / "_static" / "widgets"
+
+    def keep(*file) -> str:
+        return context["pathto"](f"_static/widgets/{keep_file(folder, *file)}", 1)
+
+    path, attributes = scripts["ipywidgets_state"]
+    saved = json.loads(attributes["body"])
+    modules, styles = lighten(saved["state"], keep)
+    body = json.dumps(saved).replace("</script>", r"<\/script>")
+    scripts["ipywidgets_state"] = (path, attributes | {"body": body})
+    for style in sorted(styles):  # after the theme's and the book's own
+        app.add_css_file(f"widgets/{PurePosixPath(style).name}", priority=900)
+    preloads = (f'<link rel="modulepreload" href="{module}" />' for module in sorted(modules))
+    context["metatags"] = context.get("metatags", "") + "\n".join(preloads)
+    stills = context.get("body", "")
+    context["body"] = PICTURE.sub(lambda match: picture_file(match[0], keep), stills)
