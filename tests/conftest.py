@@ -22,10 +22,17 @@ BUILD = Path(__file__).resolve().parent.parent / "_build"
 
 @pytest.hookimpl(tryfirst=True)  # before pytest chooses by mark
 def pytest_collection_modifyitems(items):
-    """Mark what needs the built book: the tests that ask for `built`, if only by way of others."""
+    """Mark the tests by what they ask for, if only by way of others.
+
+    What asks for `built` reads the built book; what asks for `load_module` alone is quick, as it
+    draws nothing.
+    """
     for item in items:
-        if "built" in getattr(item, "fixturenames", ()):
+        fixtures = getattr(item, "fixturenames", ())
+        if "built" in fixtures:
             item.add_marker("built")
+        if "load_module" in fixtures:
+            item.add_marker("quick")
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from itertools import combinations
@@ -115,6 +116,12 @@ def test_what_is_no_number_is_refused(name, answer):
     assert "your function should return" in verdict.message
 
 
+@pytest.mark.parametrize("arrays", [1, 3])
+def test_too_few_or_too_many_arrays_are_refused(arrays):
+    verdict = exercises.check_correlate1d_backward(lambda *arguments: [np.ones(3)] * arrays)
+    assert "should return 2 arrays of numbers, (grad_x, grad_w)" in verdict.message
+
+
 @pytest.mark.parametrize("name", ONE_AND_SEVERAL)
 def test_rubbish_is_given_no_name(name):
     check = CHECKS[name]
@@ -219,6 +226,15 @@ def test_wrong_shapes_and_numbers_are_shown():
     layer = exercises.check_conv2d(off_in_one_place).message
     assert "x of shape (1, 2, 3, 4)" in layer
     assert " at (0, 1, 0, 1); yours is 1000." in layer
+
+
+def test_a_wrong_array_behind_a_right_one_is_shown():
+    def second_is_off(grad, x, w):
+        grad_x, grad_w = CHECKS["check_correlate1d_backward"].right(grad, x, w)
+        return grad_x, grad_w + 1e3 * (len(x) == 7)
+
+    verdict = exercises.check_correlate1d_backward(second_is_off)
+    assert re.search(r"for grad = \[.*\], x = .*, w = .*, grad_w should be \[", verdict.message)
 
 
 def test_a_verdict_is_true_or_false_and_reads_as_its_message():

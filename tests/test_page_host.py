@@ -19,6 +19,8 @@ from browsing import QuietHandler
 from ipywidgets import jsdlink, jslink
 from playwright.sync_api import expect
 
+from cnnlib import widgets
+
 pytestmark = pytest.mark.browser
 
 # Shows its number; a click adds one. Says how often it was prepared, drawn and taken away.
@@ -413,3 +415,10 @@ def test_axe_finds_nothing(show, theme):
     ]
     page = show(ipywidgets.VBox(controls), theme=theme)
     assert widget_page.violations(page) == []
+
+
+@pytest.mark.quick
+def test_every_widget_of_the_book_comes_alive(show):
+    page = show(*(getattr(widgets, name)() for name in widgets.__all__))
+    assert page.locator(".live-widget .cnn-widget").count() == len(widgets.__all__)
+    assert page.locator(".lw-alert").count() == 0
