@@ -1,4 +1,4 @@
-"""How the build runs notebooks: side by side, one after the other, and what they print is kept."""
+"""How the build runs notebooks: a free core takes the next, and what it prints is kept."""
 
 from __future__ import annotations
 
@@ -10,17 +10,12 @@ from sphinx import builders
 
 
 def one_by_one(documents: list[str], cores: int) -> list[list[str]]:
-    """Deal out documents singly, so that a core that is free takes the next.
+    """Deal documents out singly, so that a core that is free takes the next.
 
-    Replaces Sphinx's ``make_chunks``, which gives each core its share beforehand: half of twenty
-    chapters take three times as long as the other half.
+    Replaces Sphinx's ``make_chunks``, which gives each core its share beforehand: one of them then
+    waits for the other. Of what waits, Sphinx takes the last: the last chapters, which run longest.
     """
     return [[document] for document in documents]
-
-
-def last_first(app, env, documents: list[str]) -> None:
-    """Read the last chapters first: they run longest, and would else begin when all are through."""
-    documents.reverse()
 
 
 class Kept(execute.NotebookClientDirect):
@@ -42,5 +37,4 @@ def setup(app):
     """Join the above to Sphinx and MyST-NB."""
     builders.make_chunks = one_by_one
     execute.NotebookClientDirect = Kept
-    app.connect("env-before-read-docs", last_first)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
