@@ -363,8 +363,8 @@ def test_no_look_finds_fault_with_a_sound_page(new_page):
     assert {look for look, _ in SPOILED} == set(LOOKS.values())
 
 
-# Words of code that look as one before them in their block: one of a look is enough to tell its
-# contrast, and axe takes most of its time for the thousands of others.
+# Words of code of one kind that look as one before them in their block: one of a look is enough to
+# tell its contrast, and axe takes most of its time for the thousands of others.
 SAME_WORDS = """() => {
   const same = [...document.querySelectorAll("pre")].flatMap((block) => {
     const [seen, { right }] = [new Set(), block.getBoundingClientRect()];
@@ -372,7 +372,7 @@ SAME_WORDS = """() => {
       if (word.attributes.length > 1 || word.childElementCount) return false;
       if (word.getBoundingClientRect().right > right) return false;
       const { color, backgroundColor, fontSize, fontWeight, opacity } = getComputedStyle(word);
-      const around = word.parentElement.className;
+      const around = `${word.parentElement.className} ${word.className}`;
       const look = [around, color, backgroundColor, fontSize, fontWeight, opacity].join();
       return seen.has(look) || !seen.add(look);
     });
