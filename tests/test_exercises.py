@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from itertools import combinations
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -244,6 +245,12 @@ def test_a_verdict_is_true_or_false_and_reads_as_its_message():
     assert repr(long).split() == long.message.split()
     assert max(map(len, repr(long).splitlines())) <= 88
     assert "valid correlation" in repr(exercises.check_correlate1d)
+
+
+def test_a_verdict_wraps_on_a_page_as_narrow_as_it_is():
+    verdict = Verdict(False, "Not yet: a < b & " + "word " * 40)
+    shown = ElementTree.fromstring(verdict._repr_html_())
+    assert (shown.tag, shown.text) == ("p", verdict.message)
 
 
 def test_torch_is_not_loaded():

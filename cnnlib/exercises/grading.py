@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from html import escape
 from textwrap import fill
 
 import numpy as np
@@ -25,6 +26,10 @@ class Verdict:
 
     def __repr__(self) -> str:
         return fill(self.message, width=88)
+
+    def _repr_html_(self) -> str:
+        style = "font-family: monospace; margin: 0; overflow-wrap: anywhere"
+        return f'<p class="cnn-verdict" style="{style}">{escape(self.message)}</p>'  # a phone wraps
 
 
 @dataclass(frozen=True, eq=False, repr=False)
