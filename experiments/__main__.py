@@ -23,6 +23,7 @@ from cnnlib.training import processes
 from . import WANTED
 from .lab import Command
 from .lab.plan import plan
+from .lab.recording import recorded
 from .lab.work import Work
 
 
@@ -41,7 +42,7 @@ def main():
         experiment = import_module(f"experiments.{arguments.name}").EXPERIMENT
         command = Command(seeds=arguments.seeds or 1, **asked)
         work = Work(experiment, command)
-        work.recorded() if arguments.so_far else work.finished()
+        recorded(work) if arguments.so_far else work.finished()
 
 
 def read_arguments() -> argparse.Namespace:

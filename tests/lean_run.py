@@ -14,7 +14,7 @@ import torch
 
 from benchmarks.networks import peak_memory
 from cnnlib import data
-from experiments.lab import Command
+from experiments.lab import Command, conduct
 from experiments.resnet20_cifar10 import EXPERIMENT
 
 STEPS = 8
@@ -38,6 +38,6 @@ if __name__ == "__main__":
     data.cifar10 = lambda fallback: (noise(50_000), noise(10_000))
     data.DeviceBatches = FewSteps
     quick = replace(EXPERIMENT, config=replace(EXPERIMENT.config, epochs=2, device="cpu"))
-    record = quick.run(Command("full", to=Path.cwd()))
+    record = conduct(quick, Command("full", to=Path.cwd()))
     assert record.data["splits"]["train"]["n"] == 45_000
     print(peak_memory(torch.device("cpu")) // 2**20)

@@ -23,7 +23,7 @@ from experiments import (
     resnet20_eight_classes,
     vgg_kernels,
 )
-from experiments.lab import Command
+from experiments.lab import Command, conduct
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ def few_pictures(monkeypatch):
 
 def full(experiment, tmp_path):
     """Run the whole experiment, its record kept out of the shipped ones."""
-    return experiment.run(Command("full", to=tmp_path))
+    return conduct(experiment, Command("full", to=tmp_path))
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,14 +33,17 @@ from experiments.lab import (
     Quantity,
     Rates,
     arms,
+    conduct,
+    course,
     epochs_to,
-    experiment,
     findings,
     kept,
     measures,
     plan,
+    rates,
 )
-from experiments.lab.work import Work
+from experiments.lab.recording import recorded
+from experiments.lab.work import COURSE, Work
 
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = TrainConfig(epochs=2, lr=0.01, device="cpu", precision="fp32")
@@ -96,10 +99,10 @@ def origin(monkeypatch):
 def full(tmp_path):
     """Run the whole experiment: ``full(experiment, seeds=2)`` returns the record."""
 
-    def run(experiment, seeds=1, **options):
-        return experiment.run(Command("full", seeds, to=tmp_path, **options))
+    def whole(experiment, seeds=1, **options):
+        return conduct(experiment, Command("full", seeds, to=tmp_path, **options))
 
-    return run
+    return whole
 
 
 @pytest.fixture
@@ -156,7 +159,7 @@ def test_controls_stand_under_their_own_names(full):
 
 
 def test_a_short_run_says_so_and_is_short(tmp_path):
-    record = TINY.run(Command("short"))
+    record = conduct(TINY, Command("short"))
     assert records.load("tiny", tmp_path / "cache") == record
     assert record.profile == "short"
     assert all(len(run["epochs"]) == 2 for run in record.runs)
@@ -310,10 +313,18 @@ def test_the_kept_weights_are_those_of_the_better_seed(tmp_path, full):
 
 def test_a_second_run_gives_the_same_weights(tmp_path):
     first, second = (
-        KEPT.run(Command("full", to=tmp_path / name)).checkpoint for name in ("one", "two")
+        conduct(KEPT, Command("full", to=tmp_path / name)).checkpoint for name in ("one", "two")
     )
     assert first["probe"] == second["probe"]
     assert first["subset"] == second["subset"]
+
+
+def test_a_run_whose_weights_were_not_kept_runs_again_for_them(full, ran):
+    full(replace(KEPT, keep=""))
+    assert full(KEPT).checkpoint
+    assert len(ran) == 2
+    full(KEPT)
+    assert len(ran) == 2
 
 
 def test_the_weights_of_all_can_be_kept_for_other_experiments(tmp_path, full):
@@ -395,11 +406,11 @@ def test_a_stopped_run_goes_on_from_the_same_settings_only(tmp_path, monkeypatch
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(experiment, "train", watched)
+    monkeypatch.setattr(course, "train", watched)
     moved = replace(TINY, arms={"moved": Arm(linear, {"crop": 1})})
     for _ in range(2):
         with monkeypatch.context() as patch:
-            patch.setattr(experiment, "score_on", stop)
+            patch.setattr(course, "score_on", stop)
             with pytest.raises(KeyboardInterrupt):
                 full(moved)
     assert begun_at == [0, 2]
@@ -419,7 +430,7 @@ import test_lab, torch
 import torch._dynamo  # the optimizers do, late: each fork would again
 from cnnlib import data, files
 from cnnlib.training import loop
-from experiments.lab import Command, kept
+from experiments.lab import Command, conduct, kept
 torch.set_num_threads(1)  # so that no thread is lost in a fork
 data.cifar10 = lambda fallback: data.stand_in(train=300, test=50)
 folder, *kills = sys.argv[1:]
@@ -436,7 +447,7 @@ def begun(writes):
     left = [None] + writes * [True]
     for module in (kept, loop):
         module.write_atomically = lambda *arguments: killing(*arguments, left=left)
-    record = test_lab.WATCHED.run(Command("full", to=Path(folder)))
+    record = conduct(test_lab.WATCHED, Command("full", to=Path(folder)))
     for epoch in record.runs[0]["epochs"]:
         print("curve", epoch["train_loss"], epoch["validation_loss"], epoch["largest"], flush=True)
     os._exit(0)
@@ -471,7 +482,7 @@ def test_a_run_killed_before_any_of_its_writes_ends_the_same(tmp_path):
 
 def test_notes_that_are_lost_begin_a_run_anew(tmp_path, monkeypatch, full):
     with monkeypatch.context() as patch:
-        patch.setattr(experiment, "score_on", lambda *_: pytest.fail("stopped here"))
+        patch.setattr(course, "score_on", lambda *_: pytest.fail("stopped here"))
         with pytest.raises(pytest.fail.Exception):
             full(WATCHED)
     (notes,) = (tmp_path / "runs").rglob("*.epochs.json")
@@ -486,10 +497,10 @@ def test_notes_that_are_lost_begin_a_run_anew(tmp_path, monkeypatch, full):
 def test_a_record_can_be_written_of_what_has_ended(full, tmp_path):
     command = Command("full", 2, to=tmp_path)
     with pytest.raises(ValueError, match="No run of tiny has ended"):
-        Work(TINY, command).recorded()
+        recorded(Work(TINY, command))
     work = Work(TINY, command)
     work.do(work.missing()[0])
-    record = Work(TINY, command).recorded()
+    record = recorded(Work(TINY, command))
     assert len(record.runs) == 1
     assert record.sketch.endswith("1 of 4 runs")
     assert records.load("tiny", tmp_path) == record
@@ -565,11 +576,12 @@ def test_the_code_is_also_that_of_what_is_imported(code):
 
 
 def test_a_run_uses_its_network_and_not_the_others():
-    reached = kept.reached({"experiments.resnet20_cifar10", "cnnlib.models.resnet"})
+    reached = kept.reached({COURSE, "experiments.resnet20_cifar10", "cnnlib.models.resnet"})
     assert {"cnnlib.training.loop", "cnnlib.data.batches", "cnnlib.models.registry"} <= reached
-    assert (
-        not {"cnnlib.models.vgg", "cnnlib.records", "cnnlib.files", "cnnlib.data.cifar"} & reached
-    )
+    assert {"experiments.lab.arms", "experiments.lab.measures"} <= reached
+    others = {"cnnlib.models.vgg", "cnnlib.records", "cnnlib.files", "cnnlib.data.cifar"}
+    others |= {"experiments.lab.experiment", "experiments.lab.rates", "experiments.fast_steps"}
+    assert not others & reached
 
 
 def test_nothing_that_keeps_account_is_named_in_vain():
@@ -580,12 +592,12 @@ def test_nothing_that_keeps_account_is_named_in_vain():
 # --- Rates ------------------------------------------------------------------------------------
 
 
-def grids(cost, rates=None, own=0.1):
+def grids(cost, search=None, own=0.1):
     """Return the grid in the end, if a rate costs ``cost(rate)``, and which one is chosen."""
-    rates, costs = rates or Rates(), {}
-    while len(grid := rates.next_grid(own, costs)) > len(costs):
+    search, costs = search or Rates(), {}
+    while len(grid := search.next_grid(own, costs)) > len(costs):
         costs = {rate: cost(rate) for rate in grid}
-    return grid, arms.cheapest(costs)
+    return grid, rates.cheapest(costs)
 
 
 def test_a_grid_is_widened_until_the_best_lies_inside():
@@ -629,8 +641,8 @@ def test_each_arm_learns_at_the_best_of_its_rates(full, ran):
 
 @pytest.mark.slow
 def test_trials_are_kept_and_see_no_test_picture(full, ran, monkeypatch):
-    looked, score_on = [], experiment.score_on
-    monkeypatch.setattr(experiment, "score_on", lambda *a: looked.append(1) or score_on(*a))
+    looked, score_on = [], course.score_on
+    monkeypatch.setattr(course, "score_on", lambda *a: looked.append(1) or score_on(*a))
     full(TUNED)
     assert len(looked) == 2  # of two runs
     trials = [task for task in ran if task.is_trial]
@@ -829,6 +841,44 @@ def test_the_plan_runs_whole_runs_that_fit(two_wanted, tmp_path, capsys, ran):
     assert len(ran) == again
 
 
+def test_a_run_waits_for_its_rate(tmp_path):
+    work = Work(TUNED, Command("full", to=tmp_path))
+    assert [task.is_trial for task in work.missing()] == 12 * [True] + 2 * [False]
+    assert all(task.is_trial for task in work.ready())
+    one_arm = [task for task in work.ready() if task.arm == "as it is"]
+    while one_arm:
+        work.do(one_arm[0])
+        one_arm = [task for task in work.ready() if task.arm == "as it is" and task.is_trial]
+    (run,) = [task for task in work.ready() if not task.is_trial]
+    assert run.arm == "as it is"
+    assert run.lr == work.rate(8, "as it is")[0]
+
+
+def test_the_time_is_that_of_what_is_left(two_wanted, tmp_path, monkeypatch):
+    work = Work(ONE, Command("full", to=tmp_path))
+    (task,) = work.missing()
+    assert plan.seconds(work, task) == 1.3 * 2 * 10
+    with monkeypatch.context() as patch:
+        patch.setattr(course, "score_on", lambda *_: pytest.fail("stopped here"))
+        with pytest.raises(pytest.fail.Exception):
+            work.do(task)
+    assert plan.seconds(work, task) == 0  # two of two epochs are done
+
+
+def test_the_plan_goes_on_where_one_experiment_diverges(two_wanted, tmp_path, capsys, monkeypatch):
+    one = Experiment.one
+
+    def explode(self, task, *rest):
+        if self.name == "tiny" and not task.is_trial:
+            raise NonFiniteLossError("the loss is nan")
+        return one(self, task, *rest)
+
+    monkeypatch.setattr(Experiment, "one", explode)
+    plan.plan({"profile": "full", "to": tmp_path}, minutes=10)
+    assert "tiny stops: the loss is nan" in capsys.readouterr().out
+    assert len(records.load("other", tmp_path).runs) == 3
+
+
 def test_an_epochs_seconds_follow_from_some_steps_and_are_kept(tmp_path, monkeypatch):
     work = Work(ONE, Command("full", to=tmp_path))
     timed = plan.epoch_seconds(work, "as it is")
@@ -848,19 +898,44 @@ def test_runs_lie_where_the_environment_says(monkeypatch, tmp_path):
     assert Command("full").records == ROOT / "results"
 
 
-def test_the_command_line_hands_over_what_it_was_told(monkeypatch, tmp_path):
-    archive = tmp_path / "pictures.tar"
-    line = f"experiments tiny --profile full --seeds 2 --to {tmp_path} --data {archive}"
-    monkeypatch.setattr(command_line, "WANTED", {"tiny": 3})
-    monkeypatch.setattr(sys, "argv", [*line.split(), "--commit", "d" * 40])
-    monkeypatch.setattr(command_line, "answer_signals", lambda: None)
-    monkeypatch.setenv("CNNLIB_DATA", "before")
+@pytest.fixture
+def said(monkeypatch):
+    """Run a command line that knows one experiment: ``said("tiny --seeds 2")``."""
     home = type(sys)("experiments.tiny")
     home.EXPERIMENT = ONE
     monkeypatch.setitem(sys.modules, home.__name__, home)
-    command_line.main()
+    monkeypatch.setattr(command_line, "WANTED", {"tiny": 3})
+    monkeypatch.setattr(command_line, "answer_signals", lambda: None)
+    monkeypatch.setenv("CNNLIB_DATA", "before")
+
+    def run(line):
+        monkeypatch.setattr(sys, "argv", ["experiments", *line.split()])
+        command_line.main()
+
+    return run
+
+
+def test_the_command_line_hands_over_what_it_was_told(said, tmp_path):
+    archive, commit = tmp_path / "pictures.tar", "d" * 40
+    said(f"tiny --profile full --seeds 2 --to {tmp_path} --data {archive} --commit {commit}")
     assert os.environ["CNNLIB_DATA"] == str(archive)
     record = records.load("tiny", tmp_path)
-    assert record.git == {"commit": "d" * 40, "dirty": False}
+    assert record.git == {"commit": commit, "dirty": False}
     assert [run["seed"] for run in record.runs] == [0, 1]
-    assert asdict(record)["sketch"] == "2 seeds"
+    assert record.sketch == "2 seeds"
+    said(f"tiny --profile full --seeds 3 --to {tmp_path} --so-far")
+    assert records.load("tiny", tmp_path).sketch == "2 seeds; 2 of 3 runs"
+
+
+def test_the_command_line_knows_the_plan(said, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(command_line, "plan", lambda *options: asked.append(options))
+    said(f"plan --profile full --to {tmp_path} --minutes 9.5")
+    expected = {"profile": "full", "original_pixels": None, "to": tmp_path, "commit": None}
+    assert asked == [(expected, 9.5)]
+
+
+def test_no_seed_is_refused(said, capsys):
+    with pytest.raises(SystemExit):
+        said("tiny --seeds 0")
+    assert "at least one seed" in capsys.readouterr().err

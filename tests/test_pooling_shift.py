@@ -12,7 +12,7 @@ from torchvision.transforms import functional as transforms
 from cnnlib import data, records
 from cnnlib.training import TrainConfig
 from experiments import pooling_shift
-from experiments.lab import Command
+from experiments.lab import Command, conduct
 from experiments.pooling_shift import Anywhere, Crops, blur_pool, build, shifted, turned
 
 PICTURES = data.stand_in(train=40, test=20)
@@ -89,7 +89,7 @@ def test_the_record_says_what_was_done(monkeypatch, tmp_path):
     monkeypatch.setattr(data, "cifar10", lambda fallback: PICTURES)
     config = TrainConfig(epochs=2, lr=0.05, device="cpu")
     quick = replace(pooling_shift.EXPERIMENT, config=config, batch_size=8)
-    record = quick.run(Command("short", seeds=2, to=tmp_path))
+    record = conduct(quick, Command("short", seeds=2, to=tmp_path))
     assert records.load("pooling_shift", tmp_path) == record
     assert len(record.runs) == 2 * len(pooling_shift.ARMS)
     assert record.config["crop"] == 24
@@ -105,7 +105,7 @@ def test_the_record_says_what_was_done(monkeypatch, tmp_path):
 
 def test_original_pixels_are_refused():
     with pytest.raises(ValueError, match="original pixels"):
-        pooling_shift.EXPERIMENT.run(Command("short", original_pixels="slice.tar"))
+        conduct(pooling_shift.EXPERIMENT, Command("short", original_pixels="slice.tar"))
 
 
 def test_a_network_that_counts_bright_pixels_does_not_mind_a_turn():

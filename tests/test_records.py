@@ -14,7 +14,7 @@ from cnnlib.models import create_model
 from cnnlib.training import evaluate, fingerprint, load_weights
 from experiments.lab.findings import shortcomings
 from experiments.lab.measures import probe
-from experiments.lab.work import SUBSET
+from experiments.lab.recording import SUBSET
 
 SHIPPED = sorted(path.stem for path in records.results_folder().glob("*.json"))
 WITH_WEIGHTS = [name for name in SHIPPED if records.load(name).checkpoint]

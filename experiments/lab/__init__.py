@@ -5,7 +5,7 @@ An experiment is one file beside this folder that ends in ``EXPERIMENT = Experim
 
 from __future__ import annotations
 
-from .arms import MOVED, Arm, Rates, alike
+from .arms import MOVED, Arm, alike
 from .command import Command
 from .experiment import Experiment
 from .quantities import (
@@ -16,6 +16,8 @@ from .quantities import (
     Quantity,
     epochs_to,
 )
+from .rates import Rates
+from .work import conduct
 
 __all__ = [
     "MOVED",
@@ -29,5 +31,6 @@ __all__ = [
     "Quantity",
     "Rates",
     "alike",
+    "conduct",
     "epochs_to",
 ]

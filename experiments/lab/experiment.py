@@ -1,65 +1,24 @@
-"""An experiment: some networks on CIFAR-10 that differ in one thing each, and how one of them runs.
-
-What decides the numbers of a run stands here and in the experiment's own file; `work` keeps account
-of all runs.
-"""
+"""An experiment: a course for several arms, and what is to be learned from how they end."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict, dataclass, replace
-from functools import partial
-from pathlib import Path
 
-import torch
-from torch import nn
+from cnnlib import data
+from cnnlib.training import processes
 
-from cnnlib import data, records
-from cnnlib.training import TrainConfig, fingerprint, pick_device, processes, train
-
-from .arms import Arm, Rates, at_rate
-from .command import Command
-from .kept import Notes
-from .measures import TESTS, Load, Measure, score_on
+from .arms import described
+from .course import Course, Task
 from .quantities import VALIDATION_ACCURACY, Quantity
-
-VALIDATION = 5000  # of the 50,000 training pictures, as in He et al. 2016, section 4.2
-PREPARED_ON = 5000  # training pictures
+from .rates import Rates
 
 
 @dataclass(frozen=True)
-class Task:
-    """One training: of an arm, with a seed, at a rate, for some epochs of a budget."""
-
-    arm: str
-    budget: int
-    seed: int
-    lr: float
-    epochs: int
-    is_trial: bool = False
-
-    def __str__(self):
-        kind = f", trial at {self.lr:.4g}" if self.is_trial else ""
-        return f"{self.arm}{kind}, epochs {self.epochs}, seed {self.seed}"
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """Some arms on CIFAR-10, each trained from random weights with several seeds, tested once.
-
-    Runs of one seed meet the same pictures in the same order, and begin with the same weights where
-    the arms' networks are the same.
+class Experiment(Course):
+    """A course on CIFAR-10 for some arms, each from random weights with several seeds.
 
     Parameters
     ----------
-    name
-        The record's name, and that of the experiment.
-    arms
-        By the names that the record gives them.
-    config
-        How all of them train; the seed is replaced by each seed in turn.
-    batch_size
-        Pictures a step.
     budgets
         Numbers of epochs to train for, each from the start; without it, the configuration's.
     rates
@@ -68,45 +27,23 @@ class Experiment:
         Why the rates are given and not searched for, where several arms are compared all the same.
     claim
         What the arms are compared by, and what chooses the rates unless they say otherwise.
-    train, validation, test
-        Pictures to use at most; None for all.
-    held_out
-        Hold training pictures out, to choose by. False once there is nothing left to choose.
-    test_on
-        The parts of the data to test on; the test pictures are not even read where they are none.
-    without
-        Classes that the networks are not to see, neither in training nor in a test.
-    measure
-        ``measure(model, load, parts)`` returns more facts for a run's entry in the record, or its
-        own ``test``; ``load(images)`` gives normalised batches, `parts` are the splits by name.
-    each_epoch
-        The same after each epoch, for the epoch's entry: small facts that JSON can hold.
-    controls
-        The same, each under its own name in the run's ``controls``: what would show a mistake of
-        ours that gives the same picture.
     keep
         The arm whose weights ship with the record: those of its best seed at the last budget.
     keep_all
         Keep the weights of every run beside it, for other experiments to begin with.
+    **course
+        What else a `Course` has: its name, arms, configuration, pictures and measures.
+
+    Raises
+    ------
+    ValueError
+        If it names an arm that it has not, or is to choose without pictures held out for that.
     """
 
-    name: str
-    arms: dict[str, Arm]
-    config: TrainConfig
-    batch_size: int = 128
     budgets: tuple[int, ...] = ()
     rates: Rates | None = None
     fixed: str = ""
     claim: Quantity = VALIDATION_ACCURACY
-    train: int | None = None
-    validation: int | None = None
-    test: int | None = None
-    held_out: bool = True
-    test_on: tuple[str, ...] = TESTS
-    without: tuple[str, ...] = ()
-    measure: Measure | None = None
-    each_epoch: Measure | None = None
-    controls: tuple[Measure, ...] = ()
     keep: str = ""
     keep_all: bool = False
 
@@ -117,61 +54,15 @@ class Experiment:
         if (self.rates or self.keep) and not self.held_out:
             raise ValueError(f"{self.name} holds no pictures out, by which to choose.")
 
-    def run(self, command: Command) -> records.Record:
-        """Do what is still missing, and write the record."""
-        from .work import Work
-
-        return Work(self, command).finished()
-
     def shortened(self) -> Experiment:
         """Return the same experiment, two epochs on 500 pictures: enough to see it work."""
-        rates = self.rates and replace(self.rates, seeds=1, most=3)
         few = {"train": 500, "validation": 200, "test": 500}
-        config = replace(self.config, epochs=2)
-        return replace(self, config=config, budgets=(), rates=rates, **few)
-
-    def load(self, command: Command) -> dict[str, data.ImageSet]:
-        """Return the pictures to learn from, to choose by, and to test on."""
-        sets = data.cifar10(fallback=command.profile == "short")
-        train_set, test_set = map(self._seen, sets)
-        parts = {"train": train_set}
-        if self.held_out:
-            held_out = min(VALIDATION, len(train_set) // 10)
-            train_set, validation = data.split(train_set, validation=held_out, seed=0)
-            parts = {"train": train_set, "validation": validation}
-        if "test" in self.test_on:
-            parts["test"] = test_set
-        most = {"train": self.train, "validation": self.validation, "test": self.test}
-        parts = {name: part.subset(slice(most[name])) for name, part in parts.items()}
-        if command.original_pixels and "original pixels" in self.test_on:
-            parts["original pixels"] = original_test(command.original_pixels, test_set)
-        return parts
-
-    def _seen(self, images: data.ImageSet) -> data.ImageSet:
-        """Leave out the classes that the networks are not to see."""
-        if not self.without:
-            return images
-        return images.only(*(name for name in images.classes if name not in self.without))
-
-    def loader(self, parts: dict) -> Load:
-        """Return what makes batches of pictures, normalised as those to learn from."""
-        mean, std = data.channel_statistics(parts["train"])
-        device = pick_device(self.config.device)
-
-        # Small where nothing is learned: to measure is to need no more memory than to train.
-        def load(images, batch_size=250, **options):
-            options = {"shuffle": False, "mean": mean, "std": std, "device": device} | options
-            return data.DeviceBatches(images, batch_size, **options)
-
-        return load
-
-    def own_config(self, arm: str, seed: int) -> TrainConfig:
-        """Return how one arm trains with one seed, at its own rate."""
-        return replace(self.config, seed=seed, **self.arms[arm].changes)
-
-    def config_of(self, task: Task) -> TrainConfig:
-        """Return how a task trains."""
-        return replace(at_rate(self.own_config(task.arm, task.seed), task.lr), epochs=task.epochs)
+        arms = {
+            name: replace(arm, rates=arm.rates and arm.rates.shortened())
+            for name, arm in self.arms.items()
+        }
+        rates, config = self.rates and self.rates.shortened(), replace(self.config, epochs=2)
+        return replace(self, arms=arms, config=config, budgets=(), rates=rates, **few)
 
     def rates_of(self, arm: str) -> Rates | None:
         """Return how an arm's rate is found; None where it is given."""
@@ -188,7 +79,7 @@ class Experiment:
             "config": asdict(self.config_of(task)),
             "batch_size": self.batch_size,
             "arm": self.arms[task.arm].settings(),
-            "measures": {name: each.__name__ for name, each in measures.items() if each},
+            "measures": {name: described(each) for name, each in measures.items() if each},
             "is_trial": task.is_trial,
             "processes": processes.count(),
         }
@@ -215,78 +106,3 @@ class Experiment:
             by = (rates.by or self.claim).name
             return {"rates": {"by": by, "share": rates.share, "seeds": rates.seeds}}
         return {"fixed": self.arms[arm].fixed} if self.arms[arm].fixed else {}
-
-    def one(self, task: Task, parts: dict, checkpoint: Path) -> tuple[nn.Module, dict]:
-        """Train one arm once, and measure it; of a trial, only what it learned is kept."""
-        config = self.config_of(task)
-        model, epochs = self.trained(task.arm, config, parts, checkpoint)
-        run = {
-            "arm": task.arm,
-            **({"budget": task.budget} if self.budgets else {}),
-            "seed": task.seed,
-            "lr": task.lr,
-            "seconds": sum(epoch["seconds"] for epoch in epochs),
-            "epochs": epochs,
-        }
-        if task.is_trial:
-            return model, run
-        load = self.loader(parts)
-        run |= {
-            "test": score_on(model, load, parts, self.test_on),
-            "parameters": sum(p.numel() for p in model.parameters()),
-            "fingerprint": fingerprint(model),
-        }
-        if measure := self.arms[task.arm].measure or self.measure:
-            run |= measure(model, load, parts)
-        if self.controls:
-            run["controls"] = {each.__name__: each(model, load, parts) for each in self.controls}
-        return model, run
-
-    def trained(
-        self, arm: str, config: TrainConfig, parts: dict, checkpoint: Path | None = None
-    ) -> tuple[nn.Module, list[dict]]:
-        """Train one arm, and return it with the record of each epoch.
-
-        The seconds of the first epoch are those of the preparation too.
-        """
-        torch.manual_seed(config.seed)
-        own, load = self.arms[arm], self.loader(parts)
-        model = own.build(len(parts["train"].classes))
-        prepared = _prepared(own, model, load, parts)
-        options = {"seed": config.seed, "shuffle": True, "drop_last": True} | own.augmentation
-        batch_size = min(own.batch_size or self.batch_size, len(parts["train"]))
-        batches = load(parts["train"], batch_size, **options)
-        held_out = load(parts["validation"]) if "validation" in parts else None
-        notes = Notes(checkpoint) if self.each_epoch else None
-        epochs = []
-        for epoch in train(model, batches, held_out, config, checkpoint=checkpoint):
-            say(f"{arm}, seed {config.seed}  {epoch}  {epoch.images_per_second:.0f} images/s")
-            epochs.append(asdict(epoch))
-            if notes:
-                measure = partial(self.each_epoch, model, load, parts)
-                epochs[-1] |= notes.taken(epoch.epoch, measure)
-        epochs[0]["seconds"] += prepared
-        return model, epochs
-
-
-def _prepared(arm: Arm, model: nn.Module, load: Load, parts: dict) -> float:
-    """Ready a network for its pictures, where its arm says how, and return the seconds it took."""
-    started = time.perf_counter()
-    if arm.prepare:
-        images, _ = next(iter(load(parts["train"], PREPARED_ON)))
-        arm.prepare(model, images)
-    return time.perf_counter() - started
-
-
-def original_test(path: Path, like: data.ImageSet) -> data.ImageSet:
-    """Return the test pictures of an archive or folder, of the classes of `like` alone."""
-    images = data.image_folder(path)[1]
-    if not set(like.classes) <= set(images.classes):
-        raise ValueError(f"{path} has other classes than {like.name}.")
-    return images.only(*like.classes)
-
-
-def say(text: str) -> None:
-    """Print a line at once: of several processes the first alone."""
-    if processes.is_first():
-        print(text, flush=True)

@@ -27,10 +27,11 @@ ACCOUNTS = (
     "cnnlib.statistics",
     *(f"cnnlib.data.{name}" for name in ("archives", "cifar", "drawn", "mirrors", "official")),
     *("cnnlib.data.pictures", "cnnlib.training.checkpoints"),
-    *(f"experiments.lab.{name}" for name in ("command", "findings", "kept", "plan", "work")),
+    *(f"experiments.lab.{name}" for name in ("command", "experiment", "findings", "kept", "plan")),
+    *(f"experiments.lab.{name}" for name in ("quantities", "rates", "recording", "work")),
 )
 #: They hold nothing but what they import, name by name, or by the name of a network.
-INDEXES = ("cnnlib", "cnnlib.models", "experiments")
+INDEXES = ("cnnlib", "cnnlib.models", "experiments", "experiments.lab")
 #: It says what a run's settings say; what it calls is among the code all the same.
 DECLARATION = "EXPERIMENT"
 

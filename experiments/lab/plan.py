@@ -16,7 +16,8 @@ from cnnlib.training import NonFiniteLossError, load_checkpoint, pick_device
 
 from .. import WANTED
 from .command import Command
-from .experiment import Task
+from .course import Task
+from .recording import recorded
 from .work import Work
 
 STEPS = 4  # are timed, after as many that are not
@@ -81,7 +82,7 @@ def run(works: Iterable[Work], allowed: float) -> None:
             print(f"{work.experiment.name} stops: {error}", flush=True)
             continue
         if not work.missing():
-            work.recorded()
+            recorded(work)
 
 
 def _first_that_fits(work: Work, left: float) -> Task | None:

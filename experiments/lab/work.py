@@ -1,42 +1,33 @@
-"""An experiment under way: which of its runs have ended, which are missing, and their record."""
+"""An experiment under way: which of its runs have ended, and which are missing."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from functools import cached_property, partial
 from pathlib import Path
-from shutil import copyfileobj
 from statistics import mean
 
 from torch import nn
 
 from cnnlib import data, provenance, records
-from cnnlib.files import write_atomically
 from cnnlib.models import builder_of
 from cnnlib.prediction import ModelCard, save_model
 from cnnlib.training import (
     NonFiniteLossError,
-    collect_logits,
-    load_weights,
     pick_device,
     pick_precision,
     processes,
     save_weights,
 )
 
-from .arms import Rates, cheapest
 from .command import Command
-from .experiment import Experiment, Task, say
-from .findings import sentences, shortcomings
+from .course import Task, say
+from .experiment import Experiment
 from .kept import WEIGHTS, Kept, code_hash
-from .measures import probe
-from .quantities import VALIDATION_ACCURACY
+from .quantities import Quantity
+from .rates import Rates, cheapest
+from .recording import recorded
 
-#: Modules that every run uses.
-LAB = {f"experiments.lab.{name}" for name in ("arms", "experiment", "measures")}
-TRIED = ("arm", "budget", "seed", "lr", "epochs")  # of a trial, for the record
-SUBSET = 500  # test pictures on which shipped weights are checked again
+COURSE = "experiments.lab.course"  # every run uses it
 
 
 class Work:
@@ -67,9 +58,7 @@ class Work:
         """Do what is missing, one task after the other, and write the record."""
         while missing := self.missing():
             self.do(missing[0])
-        return self.recorded()
-
-    # --- What is there, and what is missing ---------------------------------------------------
+        return recorded(self)
 
     def missing(self) -> list[Task]:
         """Return what is known to be missing: trials, then runs, all arms of a seed together.
@@ -111,18 +100,19 @@ class Work:
             return own, []
         costs: dict[float, float] = {}
         while len(grid := rates.next_grid(own, costs)) > len(costs):
-            trials = [
-                self.task(budget, arm, seed, lr, rates)
+            trials = {
+                lr: [self.task(budget, arm, seed, lr, rates) for seed in range(rates.seeds)]
                 for lr in grid
-                for seed in range(rates.seeds)
-            ]
-            if waiting := [trial for trial in trials if not self.found(trial)]:
+            }
+            if waiting := [t for tried in trials.values() for t in tried if not self.found(t)]:
                 return own, waiting
-            claim = rates.by or self.experiment.claim
-            for lr in grid:
-                tried = [self.found(trial) for trial in trials if trial.lr == lr]
-                costs[lr] = mean(map(claim.cost, tried))
+            cost = self.chosen_by(arm).cost
+            costs = {lr: mean(cost(self.found(t)) for t in trials[lr]) for lr in grid}
         return cheapest(costs), []
+
+    def chosen_by(self, arm: str) -> Quantity:
+        """Return what chooses the rate of an arm."""
+        return self.experiment.rates_of(arm).by or self.experiment.claim
 
     def found(self, task: Task) -> dict | None:
         """Return a run that has ended, with the same settings, pictures and code."""
@@ -132,6 +122,17 @@ class Work:
                 return None
             self.runs[task] = run
         return self.runs[task]
+
+    def ended(self) -> dict[Task, dict]:
+        """Return the runs that have ended, all arms of a seed together."""
+        found = {}
+        for seed in range(self.command.seeds):
+            for budget, arm in self.pairs():
+                lr, waiting = self.rate(budget, arm)
+                task = self.task(budget, arm, seed, lr)
+                if not waiting and (run := self.found(task)):
+                    found[task] = run
+        return found
 
     def facts(self, task: Task) -> dict:
         """Return all that decides the numbers of a task."""
@@ -148,7 +149,7 @@ class Work:
             modules = {type(module).__module__ for module in model.modules()}
             if hasattr(model, "origin"):
                 modules.add(builder_of(model.origin["architecture"]).__module__)
-            self.codes[arm] = code_hash(modules | {f"experiments.{self.experiment.name}"} | LAB)
+            self.codes[arm] = code_hash(modules | {f"experiments.{self.experiment.name}", COURSE})
         return self.codes[arm]
 
     def built(self, arm: str) -> nn.Module:
@@ -162,8 +163,6 @@ class Work:
     def keeps(self, task: Task) -> bool:
         """Return whether the weights of a task are kept too."""
         return not task.is_trial and (self.experiment.keep_all or task.arm == self.experiment.keep)
-
-    # --- One after the other ------------------------------------------------------------------
 
     def do(self, task: Task) -> None:
         """Train and measure, and keep what came out; go on, where that was begun before."""
@@ -200,124 +199,7 @@ class Work:
         card = ModelCard(name, images.classes, size, mean, std, images.name, options=options)
         save_model(path, model, card)
 
-    # --- The record ---------------------------------------------------------------------------
 
-    def recorded(self) -> records.Record:
-        """Write the record of all runs that have ended, and say what it supports."""
-        missing, ended = self.missing(), self.ended()
-        return processes.from_first(partial(self._written, ended, len(missing)))
-
-    def _written(self, ended: dict[Task, dict], missing: int) -> records.Record:
-        record = self.record(ended, missing)
-        print("record:", records.save(record, self.command.records))
-        for sentence in sentences(record, self.experiment.claim, self.against()):
-            print(sentence)
-        return record
-
-    def against(self) -> dict[str, str]:
-        """Return the arm with which each arm is compared; a sole arm stands by itself."""
-        arms = self.experiment.arms
-        first, *others = arms
-        pairs = {name: arm.against or first for name, arm in arms.items()}
-        return {a: b for a, b in pairs.items() if a != b} if others else pairs
-
-    def record(self, ended: dict[Task, dict], missing: int) -> records.Record:
-        """Return the record of the runs that have ended, where some are still missing."""
-        runs, kept = list(ended.values()), self.shipped(ended)
-        facts = {
-            "name": self.experiment.name,
-            "profile": self.command.profile,
-            **self.origin,
-            "created": min(run["made"]["created"] for run in runs),
-            **{name: runs[0]["made"][name] for name in ("versions", "device", "precision")},
-            "config": self.experiment.summary(self.parts),
-            "data": described(self.parts),
-            "architecture": self.architecture(next(iter(kept or ended))),
-            "runs": runs,
-            "trials": list(self.trials()),
-            "checkpoint": self.checkpoint(*next(iter(kept.items()))) if kept else None,
-        }
-        why = shortcomings(records.Record(**facts))
-        why += [f"{len(runs)} of {len(runs) + missing} runs"] if missing else []
-        return records.Record(**facts, sketch="; ".join(why) or None)
-
-    def ended(self) -> dict[Task, dict]:
-        """Return the runs that have ended, all arms of a seed together."""
-        found = {}
-        for seed in range(self.command.seeds):
-            for budget, arm in self.pairs():
-                lr, waiting = self.rate(budget, arm)
-                task = self.task(budget, arm, seed, lr)
-                if not waiting and (run := self.found(task)):
-                    found[task] = run
-        if not found:
-            raise ValueError(f"No run of {self.experiment.name} has ended: there is no record yet.")
-        return found
-
-    def trials(self) -> Iterator[dict]:
-        """Yield what was tried, and what it gave; nothing where it came to no end."""
-        for task, run in self.runs.items():
-            if task.is_trial:
-                rates = self.experiment.rates_of(task.arm)
-                claim = rates.by or self.experiment.claim
-                value = math.inf if "diverged" in run else claim.of(run)
-                yield {
-                    **{name: getattr(task, name) for name in TRIED},
-                    "value": value if math.isfinite(value) else None,
-                    "seconds": run.get("seconds"),
-                }
-
-    def architecture(self, task: Task) -> dict:
-        """Return what a record says of a network: by its own name, where there is but one."""
-        run, model = self.runs[task], self.built(task.arm)
-        is_one = self.experiment.keep or len(self.experiment.arms) == 1
-        name = model.origin["architecture"] if is_one and hasattr(model, "origin") else None
-        return {
-            "name": name or self.experiment.name,
-            "num_classes": len(self.parts["train"].classes),
-            "parameters": run["parameters"],
-            "fingerprint": run["fingerprint"],
-        }
-
-    def shipped(self, ended: dict[Task, dict]) -> dict[Task, dict]:
-        """Return the run whose weights ship, by its task, if there is one."""
-        last = max(task.budget for task in ended)
-        chosen = [task for task in ended if (task.arm, task.budget) == (self.experiment.keep, last)]
-        best = sorted(chosen, key=lambda task: VALIDATION_ACCURACY.cost(ended[task]))[:1]
-        return {task: ended[task] for task in best}
-
-    def checkpoint(self, task: Task, run: dict) -> dict:
-        """Put a run's weights beside the record; return what they must answer again, anywhere."""
-        source = self.path(task).with_suffix(WEIGHTS)
-        target = self.command.records / f"{self.experiment.name}{WEIGHTS}"
-        with open(source, "rb") as weights:
-            write_atomically(target, partial(copyfileobj, weights))
-        model = self.built(task.arm)
-        load_weights(target, model)
-        return {
-            "file": target.name,
-            "bytes": target.stat().st_size,
-            "sha256": provenance.file_sha256(target),
-            "arm": task.arm,
-            "seed": task.seed,
-            "probe": probe(model),
-            "subset": self.checked(model),
-        }
-
-    def checked(self, model: nn.Module) -> dict:
-        """Return how many of the first test pictures a network names right, on the CPU."""
-        subset = self.parts["test"].subset(slice(SUBSET))
-        mean, std = data.channel_statistics(self.parts["train"])
-        batches = data.DeviceBatches(subset, SUBSET, shuffle=False, mean=mean, std=std)
-        logits, labels = collect_logits(model, batches, device="cpu", precision="fp32")
-        correct = int((logits.argmax(1) == labels).sum())
-        return {"n": len(labels), "correct": correct, "sha256": subset.sha256}
-
-
-def described(parts: dict) -> dict:
-    """Return a record's entry on the data: each split with its size and hash."""
-    splits = {
-        name: {"name": part.name, "n": len(part), "sha256": part.sha256}
-        for name, part in parts.items()
-    }
-    return {"name": parts["train"].name, "splits": splits}
+def conduct(experiment: Experiment, command: Command) -> records.Record:
+    """Do what is still missing of an experiment, and write and return its record."""
+    return Work(experiment, command).finished()
