@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, CDPSession
 from benchmarks.pages import chromium, mount
 from benchmarks.recording import RESULTS, conditions, save
 from cnnlib import widgets
-from cnnlib.widgets import base
+from cnnlib.widgets.common import base, photos
 
 RESULT = RESULTS / "photo_widgets.json"
 LIMIT_MS = 1000 / 60  # a frame
@@ -99,7 +99,7 @@ def cases() -> list[Case]:
         widgets.ReceptiveFieldExplorer,
     )
     grey, color = [
-        lab(photo=base.cat_photo(gray=gray), kernel=kernels()[0]) for gray in (True, False)
+        lab(photo=photos.cat_photo(gray=gray), kernel=kernels()[0]) for gray in (True, False)
     ]
     most = {"kernel_size": 4, "stride": 1, "repeats": 4, "view": "photo"}
     shifts = ("shift_columns", list(range(-3, 4)))

@@ -154,16 +154,16 @@ def load_module(page, serve):
 
     Returns a page whose ``module`` it is.
     """
-    from cnnlib.widgets import base
+    from cnnlib.widgets.common import base
 
     def load(name: str):
-        page.goto(f"{serve(base.STATIC)}/{name}.css")
+        page.goto(f"{serve(base.FOLDER)}/{name}/style.css")
         page.evaluate(
             """async (text) => {
               const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
               globalThis.module = await import(url);
             }""",
-            base.module(f"{name}.js"),
+            base.module(name),
         )
         return page
 

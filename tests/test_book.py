@@ -27,7 +27,7 @@ from seeing.widgets import PAGE_HOST, keep_file, known_kinds, lighten, unknown_k
 
 from benchmarks import page_weight, widget_appearance
 from benchmarks.pages import documents
-from cnnlib.widgets.base import cat_photo
+from cnnlib.widgets.common.photos import cat_photo
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTHS = [360, 768, 1024, 1440]

@@ -31,8 +31,9 @@ from widget_page import (
 
 from cnnlib.models import create_model
 from cnnlib.summary import summary
-from cnnlib.widgets import ArchitectureExplorer, base
-from cnnlib.widgets.architecture_explorer import networks_of
+from cnnlib.widgets import ArchitectureExplorer
+from cnnlib.widgets.architecture import networks_of
+from cnnlib.widgets.common import base
 
 NETWORKS = 2500
 SIZES = {
@@ -189,7 +190,7 @@ def test_a_refused_value_leaves_the_old_one():
 
 
 def test_every_trait_of_the_state_is_synced():
-    source = (base.STATIC / "architecture_explorer.js").read_text(encoding="utf-8")
+    source = (base.FOLDER / "architecture/view.js").read_text(encoding="utf-8")
     names = re.findall(r'"(\w+)"', re.search(r"STATE = \[(.*?)\]", source)[1])
     assert len(names) == 5
     assert {*names, "networks"} <= set(ArchitectureExplorer().keys)
@@ -258,7 +259,7 @@ def test_vgg_is_shown_in_its_five_stages(module, summaries):
 @pytest.fixture
 def module(load_module):
     """Return a page whose ``module`` holds the explorer's functions."""
-    return load_module("architecture_explorer")
+    return load_module("architecture")
 
 
 def random_rows(rng, depth: int = 0, prefix: str = "") -> tuple[list[dict], np.ndarray]:
@@ -413,7 +414,7 @@ def test_a_small_network_is_drawn_as_by_hand(module):
             tags: module.tagsOf(layout, 20, (row) => `row ${row}`),
           };
         }""",
-        [packed, words_of("architecture_explorer")],
+        [packed, words_of("architecture")],
     )
     assert answer["kinds"] == ["input", "full", "thin", "empty", "group"]
     assert answer["opened"] == [-1, 0, 1, 2, 4, 5]  # an open group gives way to what is in it
@@ -461,7 +462,7 @@ def test_counts_bytes_and_shares_are_written_as_decimals_round(module):
         9_995 * 10**8,
     ]
     parts = [*rng.random(NETWORKS).tolist(), 0, 1, 0.00004, 0.00005, 0.09994, 0.09995, 1 / 3]
-    words = words_of("architecture_explorer")
+    words = words_of("architecture")
     answers = ask(
         module,
         """([values, parts, t]) => values.map((value, i) => [module.exactly(value),
@@ -500,7 +501,7 @@ def test_counts_bytes_and_shares_are_written_as_decimals_round(module):
 @pytest.mark.browser
 def test_sentences_are_those_worked_by_hand(module, summaries):
     packed = networks_of(summaries)
-    words = words_of("architecture_explorer")
+    words = words_of("architecture")
 
     def say(name: str, layer: str | None, k: int) -> str:
         network = next(each for each in packed if each["name"] == name)
@@ -537,7 +538,7 @@ def test_a_grouped_convolution_is_described_by_what_its_filters_see(module):
     packed = networks_of({"n": summary(model, (2, 8, 6, 6))})[0]  # a batch of two
     said = module.evaluate(
         "([t, n]) => [0, 1].map((i) => module.sentenceOf(t, module.unpack(n), i, 0))",
-        [words_of("architecture_explorer"), packed],
+        [words_of("architecture"), packed],
     )
     assert "Conv2d 3×3: 16 filters of 3 × 3 × 2. Output 16 × 4 × 4: 288 parameters" in said[0]
     assert "1, ConvTranspose2d 2×2. Output 2 × 5 × 5" in said[1]

@@ -28,8 +28,9 @@ from widget_page import (
 )
 
 from cnnlib import scratch
-from cnnlib.widgets import ChannelExplorer, base
-from cnnlib.widgets.channel_explorer import CHANNELS, color_eye
+from cnnlib.widgets import ChannelExplorer
+from cnnlib.widgets.channels import CHANNELS
+from cnnlib.widgets.common import base, photos
 
 SETTINGS = 2200
 EDGE = [[-1, 0, 1]] * 3
@@ -51,7 +52,7 @@ def test_the_first_state_is_the_cat_under_two_kernels():
 
 
 def test_the_eye_is_orange_around_and_dark_in_the_middle():
-    red, green, blue = np.array(color_eye())
+    red, green, blue = np.array(photos.color_eye())
     assert (min(red.min(), blue.min()), red.max()) == (0, 9)
     assert (red >= green).all()
     assert (green + 1 >= blue).all()
@@ -111,7 +112,7 @@ def test_a_refused_value_leaves_the_old_one():
 
 
 def test_every_trait_of_the_state_is_synced():
-    source = (base.STATIC / "channel_model.js").read_text(encoding="utf-8")
+    source = (base.FOLDER / "channels/model.js").read_text(encoding="utf-8")
     names = re.findall(r'"(\w+)"', re.search(r"TRAITS = \[(.*?)\]", source, re.DOTALL)[1])
     assert tuple(names) == TRAITS
     assert set(names) <= set(ChannelExplorer().keys)
@@ -146,7 +147,7 @@ def random_setting(rng) -> dict:
 @pytest.fixture
 def module(load_module):
     """Return a page whose ``module`` is the explorer's."""
-    return load_module("channel_explorer")
+    return load_module("channels")
 
 
 @pytest.mark.browser
@@ -186,7 +187,7 @@ def test_the_presets_are_what_their_names_say(module):
         )
         for size in (1, 3)
     }
-    x = np.array(color_eye(), float)
+    x = np.array(photos.color_eye(), float)
     wanted = {"grey": x.mean(axis=0), "redGreen": x[0] - x[1], "blue": x[2]}
     for name, y in wanted.items():
         three, one = (scratch.conv2d(x[None], np.array([kernels[k][name]]))[0, 0] for k in (3, 1))
@@ -237,7 +238,7 @@ def preset(page):
 @pytest.mark.browser
 def test_three_slices_three_products_one_number_one_map(explore):
     page = explore(ChannelExplorer(row=2, column=1))
-    x, w = np.array(color_eye()), np.array([EDGE] * 3)
+    x, w = np.array(photos.color_eye()), np.array([EDGE] * 3)
     np.testing.assert_array_equal([values(g) for g in grids(page, "input")], x)
     np.testing.assert_array_equal([values(g) for g in grids(page, "kernel")[:3]], w)
     products = x[:, 2:5, 1:4] * w
@@ -255,7 +256,7 @@ def test_three_slices_three_products_one_number_one_map(explore):
 @pytest.mark.browser
 def test_kernels_are_added_chosen_and_removed(explore):
     page = explore()
-    x = np.array(color_eye())
+    x = np.array(photos.color_eye())
     cards = page.locator(".live-widget .cnn-ch-card:visible")
     assert cards.count() == 2
     press(page, "Add a kernel")
@@ -295,7 +296,7 @@ def test_a_card_is_chosen_by_a_click_and_pictures_its_map(explore):
 def test_one_by_one_mixes_channels_only(explore):
     page = explore(ChannelExplorer(kernel=1))
     page.get_by_label("1 × 1", exact=True).check()
-    x = np.array(color_eye())
+    x = np.array(photos.color_eye())
     np.testing.assert_array_equal(values(output(page)), x[0] - x[1])
     assert grids(page, "kernel")[:3] == [[["1"]], [["−1"]], [["0"]]]
     assert "no neighbour" in page.locator(".live-widget .cnn-ch-hint").text_content()
@@ -311,7 +312,7 @@ def test_one_by_one_mixes_channels_only(explore):
 def test_presets_and_own_weights_and_bias(explore):
     page = explore()
     preset(page).select_option("Blue only")
-    x = np.array(color_eye())
+    x = np.array(photos.color_eye())
     np.testing.assert_array_equal(values(output(page)), x[2, 1:-1, 1:-1])
     page.get_by_label("kernel 1, Red, row 2, column 2").fill("1/2")
     page.get_by_label("bias of kernel 1").fill("-3")
@@ -416,7 +417,7 @@ def test_pointing_at_a_number_links_it_by_sign_and_by_words(explore):
     ).hover()
     settle(page)
     assert page.locator(".live-widget .cnn-linked").count() == 3
-    pixel = color_eye()[1][1][0]
+    pixel = photos.color_eye()[1][1][0]
     pair = page.locator(".live-widget .cnn-ch-pair").text_content()
     assert pair == f"Green: {pixel} × (−1) = −{pixel}"
 

@@ -31,7 +31,8 @@ from widget_page import (
 
 from cnnlib import scratch
 from cnnlib.palette import DIVERGING
-from cnnlib.widgets import KernelLab, base
+from cnnlib.widgets import KernelLab
+from cnnlib.widgets.common import base, photos
 
 SETTINGS = 2500
 SOBEL = [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]
@@ -48,7 +49,7 @@ def small_photo(seed: int, shape: tuple[int, ...]) -> np.ndarray:
 
 def test_the_first_state_is_the_cat_under_a_vertical_edge():
     lab = KernelLab()
-    np.testing.assert_array_equal(lab.pixels, base.cat_photo(256))
+    np.testing.assert_array_equal(lab.pixels, photos.cat_photo(256))
     assert lab.kernel == [[-1, 0, 1]] * 3
     assert (lab.edges, lab.show, lab.flip) == ("zero", "auto", False)
 
@@ -78,13 +79,13 @@ def test_refuses_what_is_no_photo_and_keeps_the_old_one():
     for url in ("cat.png", "data:image/png;base64,AAAA", "data:image/png;base64,!"):
         with pytest.raises(ValueError, match="photo must be a PNG in a data URL"):
             lab.photo = url
-    np.testing.assert_array_equal(lab.pixels, base.cat_photo(256))
+    np.testing.assert_array_equal(lab.pixels, photos.cat_photo(256))
     with pytest.raises(traitlets.TraitError):
         lab.flip = "yes"
 
 
 def test_every_trait_of_the_state_is_synced():
-    source = (base.STATIC / "kernel_lab.js").read_text(encoding="utf-8")
+    source = (base.FOLDER / "kernel_lab/view.js").read_text(encoding="utf-8")
     names = re.findall(r'"(\w+)"', re.search(r"const STATE = \[(.*?)\]", source, re.DOTALL)[1])
     assert len(names) == 7
     assert {*names, "photo", "limits"} <= set(KernelLab().keys)
@@ -277,13 +278,13 @@ def test_presets_are_the_textbook_ones(module):
 
 @pytest.mark.browser
 def test_photos_are_decoded_to_the_pixel(module):
-    for photo in (small_photo(7, (5, 8)), small_photo(8, (9, 4, 3)), base.cat_photo(256)):
+    for photo in (small_photo(7, (5, 8)), small_photo(8, (9, 4, 3)), photos.cat_photo(256)):
         answer = module.evaluate(
             """async (url) => {
               const { width, height, channels } = await module.decode(url);
               return { width, height, channels: channels.map((channel) => [...channel]) };
             }""",
-            base.photo_url("photo", photo),
+            photos.photo_url("photo", photo),
         )
         shape = (answer["height"], answer["width"])
         got = np.stack([np.reshape(each, shape) for each in answer["channels"]], -1)
@@ -371,7 +372,7 @@ def as_rgb(picture: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("way", ["photo", "signed", "magnitude"])
 @pytest.mark.parametrize("gray", [True, False])
 def test_paints_what_python_computes(visit, way, gray):
-    lab = KernelLab(base.cat_photo(256, gray), SHARPEN, show=way, edges="repeat", flip=True)
+    lab = KernelLab(photos.cat_photo(256, gray), SHARPEN, show=way, edges="repeat", flip=True)
     page = visit(lab)
     check_painted(page, by_torch(lab.pixels, SHARPEN[::-1], "replicate"), way)
     np.testing.assert_array_equal(painted(page, "input"), as_rgb(lab.pixels))
@@ -667,8 +668,8 @@ LARGE = {"kernel": np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]) / 256, "row": 0, "
         (768, {}),
         (1440, LARGE),
         (360, LARGE),
-        (1440, {"photo": base.cat_photo(256, gray=False), "kernel": SHARPEN, "flip": True}),
-        (360, {"photo": base.cat_photo(256, gray=False), "kernel": SOBEL}),
+        (1440, {"photo": photos.cat_photo(256, gray=False), "kernel": SHARPEN, "flip": True}),
+        (360, {"photo": photos.cat_photo(256, gray=False), "kernel": SOBEL}),
     ],
 )
 def test_the_still_picture_is_the_living_one_and_nothing_jumps(both_forms, width, arguments):
@@ -711,7 +712,7 @@ def test_nothing_moves_while_one_plays(visit, width):
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [360, 768, 1440])
 def test_fits_every_width_and_its_digits_are_readable(visit, width):
-    lab = KernelLab(base.cat_photo(256, gray=False), **LARGE)
+    lab = KernelLab(photos.cat_photo(256, gray=False), **LARGE)
     page = visit(lab, width=width)
     assert unreadable(page, width, ".cnn-hidden") == []
     overlaps = """() => {
@@ -740,7 +741,7 @@ def test_no_number_is_cut_in_its_cell(visit, width, kernel):
 @pytest.mark.browser
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 360)])
 def test_axe_finds_nothing(visit, theme, width):
-    page = visit(KernelLab(base.cat_photo(256, gray=False)), theme=theme, width=width)
+    page = visit(KernelLab(photos.cat_photo(256, gray=False)), theme=theme, width=width)
     assert violations(page) == []
     check(page, "5 × 5")
     choose(page, "Sobel, vertical edges")
@@ -752,7 +753,7 @@ def test_axe_finds_nothing(visit, theme, width):
 
 @pytest.mark.browser
 def test_every_control_is_reached_by_the_tab_key_and_shows_it(visit):
-    page = visit(KernelLab(base.cat_photo(256, gray=False)))
+    page = visit(KernelLab(photos.cat_photo(256, gray=False)))
     page.locator(".live-widget select").focus()
     seen = set()
     for _ in range(40):
@@ -778,7 +779,7 @@ def test_every_control_is_reached_by_the_tab_key_and_shows_it(visit):
 @pytest.mark.browser
 @pytest.mark.parametrize("gray", [True, False])
 def test_a_drag_is_drawn_once_a_frame(visit, gray):
-    lab = KernelLab(base.cat_photo(256, gray), np.random.default_rng(0).normal(size=(5, 5)))
+    lab = KernelLab(photos.cat_photo(256, gray), np.random.default_rng(0).normal(size=(5, 5)))
     page = visit(lab)
     weight = page.locator(".live-widget .cnn-lab-weight input")
     values = np.linspace(-5, 5, 41).round(2).tolist()

@@ -30,13 +30,13 @@ from widget_page import (
 )
 
 from cnnlib import scratch
-from cnnlib.widgets import PoolingExplorer, base
-from cnnlib.widgets.convolution import cat_eye
-from cnnlib.widgets.pooling_explorer import LIMITS
+from cnnlib.widgets import PoolingExplorer
+from cnnlib.widgets.common import base, photos
+from cnnlib.widgets.pooling import LIMITS
 
 SETTINGS = 2400
 MODES = ("max", "average", "blur", "stride")
-EYE = np.array(cat_eye(8))
+EYE = np.array(photos.cat_eye(8))
 SEED = [[20, 5], [3, 15]]
 
 
@@ -136,7 +136,7 @@ def test_refuses_with_the_value_and_the_remedy(arguments, message):
 
 
 def test_every_trait_of_the_state_is_synced():
-    source = (base.STATIC / "pooling_model.js").read_text(encoding="utf-8")
+    source = (base.FOLDER / "pooling/model.js").read_text(encoding="utf-8")
     names = re.findall(r'"(\w+)"', re.search(r"_TRAITS = \[(.*?)\]", source, re.DOTALL)[1])
     assert len(names) == 13
     assert set(names) <= set(PoolingExplorer().keys)
@@ -165,7 +165,7 @@ def test_the_blur_is_that_of_a_network_padded_by_minus_infinity():
 @pytest.fixture
 def module(load_module):
     """Return a page whose ``module`` is the explorer's."""
-    return load_module("pooling_explorer")
+    return load_module("pooling")
 
 
 def random_setting(rng) -> dict:
@@ -543,7 +543,7 @@ def test_presets_and_sizes(explore):
     shown.select_option("A bright pixel")
     assert np.argwhere(numbers(grid(page, "input"))).tolist() == [[4, 4]]
     shown.select_option("Its edges (a feature map)")
-    edges = scratch.correlate2d(np.array(cat_eye(16)), [[-1, 0, 1]] * 3, "valid")
+    edges = scratch.correlate2d(np.array(photos.cat_eye(16)), [[-1, 0, 1]] * 3, "valid")
     np.testing.assert_array_equal(numbers(grid(page, "input")), np.maximum(edges, 0)[3:11, 3:11])
     slide(page, "Input size", 12)
     np.testing.assert_array_equal(numbers(grid(page, "input")), np.maximum(edges, 0)[1:13, 1:13])
@@ -577,7 +577,7 @@ def test_the_photograph_is_pooled_as_python_pools_it(explore, mode):
     page.wait_for_function("(e) => e.width === 64", arg=canvas.element_handle())
     slide(page, "Down", -1)
     page.wait_for_function("document.querySelector('.cnn-effect-text').innerText.includes('%')")
-    cat = base.cat_photo().astype(float)
+    cat = photos.cat_photo().astype(float)
     now, before = (by_hand(by_hand(x, mode, 2, 2), mode, 2, 2) for x in (shift(cat, -1, 0), cat))
     assert np.abs(np.array(canvas.evaluate(PIXELS)) - now).max() <= 0.5 + 1e-9
     changes = np.abs(now - before)

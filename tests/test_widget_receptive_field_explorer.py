@@ -25,8 +25,9 @@ from widget_page import (
 )
 
 from cnnlib.arithmetic import Layer, output_size, receptive_field
-from cnnlib.widgets import ReceptiveFieldExplorer, base
-from cnnlib.widgets.receptive_field_explorer import LIMITS, SETTINGS
+from cnnlib.widgets import ReceptiveFieldExplorer
+from cnnlib.widgets.common import base, photos
+from cnnlib.widgets.receptive_field import LIMITS, SETTINGS
 
 STACKS = 2500
 VGG = [(3, 1, 1), (3, 1, 1), (2, 2), (3, 1, 1), (3, 1, 1), (2, 2)]
@@ -97,7 +98,7 @@ def test_a_refused_value_leaves_the_old_one():
 
 
 def test_every_trait_of_the_state_is_synced():
-    source = (base.STATIC / "receptive_field_explorer.js").read_text(encoding="utf-8")
+    source = (base.FOLDER / "receptive_field/view.js").read_text(encoding="utf-8")
     names = re.findall(r'"(\w+)"', re.search(r"STATE = \[(.*?)\]", source)[1])
     assert len(names) == 5
     assert {*names, "photo", "limits"} <= set(ReceptiveFieldExplorer().keys)
@@ -165,7 +166,7 @@ def paths_by_torch(layers: list[dict], size: int, index: int) -> np.ndarray:
 @pytest.fixture
 def module(load_module):
     """Return a page whose ``module`` is the explorer's."""
-    return load_module("receptive_field_explorer")
+    return load_module("receptive_field")
 
 
 @pytest.mark.browser
@@ -244,7 +245,7 @@ def test_the_averaged_picture_is_that_of_torch(module):
 @pytest.mark.browser
 @pytest.mark.parametrize("size", [8, 32, 100, 256])
 def test_the_photograph_shrinks_as_in_pillow(module, size):
-    photo = base.cat_photo()
+    photo = photos.cat_photo()
     flat = module.evaluate(
         "([image, size]) => [...module.shrunk(image, 256, 256, size)]",
         [photo.flatten().tolist(), size],
@@ -597,7 +598,7 @@ def pixels(page, selector: str) -> np.ndarray:
 def test_the_pictures_are_those_of_pillow_and_torch(explore):
     explorer = ReceptiveFieldExplorer(VGG, input_size=128, row=0, column=9, show="paths")
     page = explore(explorer)
-    small = base.cat_photo(128)
+    small = photos.cat_photo(128)
     y = torch.tensor(small)[None, None].double()
     for size, stride, padding in [(3, 1, 1), (3, 1, 1), (2, 2, 0)] * 2:
         kernel = torch.full((1, 1, size, size), 1 / size**2, dtype=torch.float64)

@@ -36,8 +36,9 @@ from widget_page import (
 
 from cnnlib import scratch, widgets
 from cnnlib.arithmetic import output_size
-from cnnlib.widgets import ConvolutionExplorer, base
-from cnnlib.widgets.convolution import LIMITS, cat_eye
+from cnnlib.widgets import ConvolutionExplorer
+from cnnlib.widgets.common import base, photos
+from cnnlib.widgets.convolution import LIMITS
 
 SETTINGS = 2500
 
@@ -59,8 +60,8 @@ def test_the_first_state_is_the_cat_under_a_vertical_edge():
 
 
 def test_cat_eye_has_one_middle_and_ten_levels():
-    large = np.array(cat_eye(16))
-    np.testing.assert_array_equal(cat_eye(12), large[2:14, 2:14])
+    large = np.array(photos.cat_eye(16))
+    np.testing.assert_array_equal(photos.cat_eye(12), large[2:14, 2:14])
     assert (large.min(), large.max()) == (0, 9)
 
 
@@ -113,7 +114,7 @@ def test_a_refused_value_leaves_the_old_one():
 
 
 def test_every_trait_of_the_state_is_synced():
-    source = (base.STATIC / "explorer_model.js").read_text(encoding="utf-8")
+    source = (base.FOLDER / "convolution/model.js").read_text(encoding="utf-8")
     names = re.findall(r'"(\w+)"', re.search(r"TRAITS = \[(.*?)\]", source, re.DOTALL)[1])
     synced = ConvolutionExplorer().keys
     assert len(names) == 11
@@ -130,17 +131,18 @@ def test_links_with_ipywidgets():
     ipywidgets.jslink((slider, "value"), (explorer, "stride"))
 
 
-WIDGETS = sorted(path.stem for path in base.STATIC.glob("*.json") if path.stem != "common")
+FOLDERS = sorted(path.parent.name for path in base.FOLDER.glob("*/words.json"))
+WIDGETS = [name for name in FOLDERS if name != "common"]
 
 
 @pytest.mark.parametrize("name", WIDGETS)
 def test_the_module_stands_alone(name):
-    text = base.module(f"{name}.js")
+    text = base.module(name)
     assert not re.search(r"^import\b", text, re.MULTILINE)
     assert text.count("export default") == 1
     assert "</script>" not in text
-    for file in base.STATIC.glob("*.js"):
-        assert text.count(file.read_text(encoding="utf-8").splitlines()[0]) <= 1, file.name
+    for file in base.FOLDER.glob("*/*.js"):
+        assert text.count(file.read_text(encoding="utf-8").splitlines()[0]) <= 1, file
 
 
 def shape(words: dict) -> dict:
@@ -151,11 +153,12 @@ def shape(words: dict) -> dict:
     }
 
 
-@pytest.mark.parametrize("name", ["common", *WIDGETS])
+@pytest.mark.parametrize("name", FOLDERS)
 def test_every_word_of_a_table_is_used_and_every_language_is_whole(name):
-    table = json.loads((base.STATIC / f"{name}.json").read_text(encoding="utf-8"))
-    code = "".join(path.read_text(encoding="utf-8") for path in base.STATIC.glob("*.js"))
-    code += "".join(path.read_text("utf-8") for path in base.STATIC.parent.glob("*.py"))
+    table = json.loads((base.FOLDER / name / "words.json").read_text(encoding="utf-8"))
+    users = FOLDERS if name == "common" else [name, "common"]
+    files = [path for user in users for path in (base.FOLDER / user).glob("*.js")]
+    code = "".join(path.read_text(encoding="utf-8") for path in files)
     for language in table.values():
         assert shape(language) == shape(table["en"])
     assert [key for key in table["en"] if not re.search(rf"\b{key}\b", code)] == []
@@ -167,7 +170,7 @@ def test_the_hues_are_those_of_the_plots():
     from cnnlib.palette import DIVERGING
 
     plots = matplotlib.colormaps[DIVERGING]
-    source = (base.STATIC / "shades.js").read_text(encoding="utf-8")
+    source = (base.FOLDER / "common/shades.js").read_text(encoding="utf-8")
     for name, at in (("NEGATIVE", 0.2), ("POSITIVE", 0.8)):
         hue = [int(level) for level in re.search(rf"{name} = \[(.*)\]", source)[1].split(",")]
         assert np.abs(np.array(plots(at)[:3]) * 255 - hue).max() < 3
@@ -351,7 +354,7 @@ def slide(page, name: str, value: int) -> None:
 @pytest.mark.browser
 def test_shows_what_torch_computes_after_every_control(explore):
     page = explore(ConvolutionExplorer(filled=True))
-    x = torch.tensor(np.array(cat_eye(11)))[None, None].double()
+    x = torch.tensor(np.array(photos.cat_eye(11)))[None, None].double()
     slide(page, "Input size", 11)
     page.get_by_role("combobox", name="Kernel").select_option("Laplacian")
     slide(page, "Stride", 2)
@@ -368,7 +371,7 @@ def test_shows_what_torch_computes_after_every_control(explore):
 def test_window_products_and_sum_agree(explore):
     page = explore(ConvolutionExplorer(row=3, column=5))
     window, products = numbers(grid(page, "window")), numbers(grid(page, "products"))
-    np.testing.assert_array_equal(window, np.array(cat_eye())[3:6, 5:8])
+    np.testing.assert_array_equal(window, np.array(photos.cat_eye())[3:6, 5:8])
     np.testing.assert_array_equal(products, window * [[-1, 0, 1]])
     total = page.locator(".live-widget .cnn-total").text_content()
     assert numbers([[total]])[0, 0] == products.sum()
@@ -499,7 +502,7 @@ def test_pointing_at_a_number_links_it_by_sign_and_by_words(explore):
     page.locator(".live-widget .cnn-products tbody tr").nth(1).locator("td").nth(0).hover()
     settle(page)
     assert page.locator(".live-widget .cnn-linked").count() == 4
-    pixel = cat_eye()[1][0]
+    pixel = photos.cat_eye()[1][0]
     assert page.locator(".live-widget .cnn-pair").text_content() == f"{pixel} × (−1) = −{pixel}"
 
 

@@ -18,7 +18,7 @@ from playwright.sync_api import expect
 from seeing.stills import Views, draw
 from seeing.widgets import host_style
 
-from cnnlib.widgets import base
+from cnnlib.widgets.common import base
 
 ROOT = Path(__file__).parents[1]
 HOST = ROOT / "book" / "_static" / "static-widgets.js"
@@ -70,7 +70,8 @@ def state(*widgets) -> str:
 
 def words_of(name: str) -> dict:
     """Return a widget's English words: those that widgets share, and its own."""
-    tables = [json.loads((base.STATIC / f"{each}.json").read_text()) for each in ("common", name)]
+    files = (base.FOLDER / folder / "words.json" for folder in ("common", name))
+    tables = [json.loads(file.read_text(encoding="utf-8")) for file in files]
     return tables[0]["en"] | tables[1]["en"]
 
 

@@ -1,4 +1,4 @@
-"""Widgets: one Python class each, its arithmetic and its drawing in a dependency-free ES module.
+"""Widgets, a folder each: its Python class, and its model, view, style and words for a browser.
 
 A widget's traits are its whole state, so ``ipywidgets`` controls drive it by ``link`` and
 ``jslink``, and a page without Python runs the same module.
@@ -6,12 +6,12 @@ A widget's traits are its whole state, so ``ipywidgets`` controls drive it by ``
 
 from __future__ import annotations
 
-from cnnlib.widgets.architecture_explorer import ArchitectureExplorer
-from cnnlib.widgets.channel_explorer import ChannelExplorer
+from cnnlib.widgets.architecture import ArchitectureExplorer
+from cnnlib.widgets.channels import ChannelExplorer
 from cnnlib.widgets.convolution import ConvolutionExplorer
 from cnnlib.widgets.kernel_lab import KernelLab
-from cnnlib.widgets.pooling_explorer import PoolingExplorer
-from cnnlib.widgets.receptive_field_explorer import ReceptiveFieldExplorer
+from cnnlib.widgets.pooling import PoolingExplorer
+from cnnlib.widgets.receptive_field import ReceptiveFieldExplorer
 
 __all__ = [
     "ArchitectureExplorer",

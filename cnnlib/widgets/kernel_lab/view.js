@@ -3,24 +3,24 @@
 // The model's traits are the whole state. What changes is drawn once a frame: the photo is filtered
 // again only if kernel, direction or edges changed, and painted again only if what it shows did.
 
-import { flipped, grid, products, resized, total } from "./arithmetic.js";
+import { flipped, grid, products, resized, total } from "../common/arithmetic.js";
 import {
   choice, div, element, segments, setAttribute, setText, slider, template, widgetRoot,
-} from "./elements.js";
-import { clamp, set } from "./explorer_model.js";
+} from "../common/elements.js";
+import { clamp, set } from "../common/model.js";
 import {
   bestShow, blankFor, correlated, divergingColor, framed, fullColor, isOutside,
   neighbourhood, outside, summary,
-} from "./filtering.js";
-import { Grid } from "./grid.js";
-import STRINGS from "./kernel_lab.json" with { type: "json" };
-import { aligned, decimal, short } from "./numbers.js";
-import { decode, grey, paint, rgb } from "./photo.js";
-import { PHOTO_KERNELS, kernelName } from "./presets.js";
-import { shadesOf } from "./shades.js";
-import { isNumberGrid, isWhole } from "./share.js";
-import { fill } from "./strings.js";
-import { GridView } from "./view.js";
+} from "./model.js";
+import { Grid } from "../common/grid.js";
+import STRINGS from "./words.json" with { type: "json" };
+import { aligned, decimal, short } from "../common/numbers.js";
+import { decode, grey, paint, rgb } from "../common/photo.js";
+import { PHOTO_KERNELS, kernelName } from "../common/presets.js";
+import { shadesOf } from "../common/shades.js";
+import { isNumberGrid, isWhole } from "../common/share.js";
+import { fill } from "../common/strings.js";
+import { GridView } from "../common/view.js";
 
 /** The traits that the reader sees and changes. */
 const STATE = ["kernel", "flip", "edges", "show", "row", "column", "channel"];

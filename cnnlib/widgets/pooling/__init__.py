@@ -6,8 +6,7 @@ import numpy as np
 import traitlets
 
 from cnnlib.arithmetic import output_size
-from cnnlib.widgets import base
-from cnnlib.widgets.convolution import cat_eye
+from cnnlib.widgets.common import base, checks, photos
 
 #: What each control reaches, lowest and highest.
 LIMITS = {
@@ -78,8 +77,8 @@ class PoolingExplorer(base.Widget):
     R. Zhang, "Making Convolutional Networks Shift-Invariant Again", ICML 2019.
     """
 
-    _esm = base.module("pooling_explorer.js")
-    _css = base.style("widgets.css", "pooling_explorer.css")
+    _esm = base.module("pooling")
+    _css = base.style("pooling")
 
     input = traitlets.List().tag(sync=True)
     mode = traitlets.Unicode("max").tag(sync=True)
@@ -100,15 +99,15 @@ class PoolingExplorer(base.Widget):
     limits = traitlets.Dict().tag(sync=True)  # for the controls: what each one reaches
 
     def __init__(self, input=None, *, kernel_size: int = 2, stride=None, photo=None, **traits):
-        grid = cat_eye(8) if input is None else input
-        pixels = base.cat_photo() if photo is None else np.asarray(photo)
+        grid = photos.cat_eye(8) if input is None else input
+        pixels = photos.cat_photo() if photo is None else np.asarray(photo)
         if pixels.ndim != 2:
             raise ValueError(f"photo must be grey, of shape (H, W), got shape {pixels.shape}")
         super().__init__(
-            input=base.number_grid("input", grid, LIMITS["input"]),
+            input=checks.number_grid("input", grid, LIMITS["input"]),
             kernel_size=kernel_size,
-            photo=base.photo_url("photo", pixels),
-            crop=[list(row) for row in cat_eye(16)],
+            photo=photos.photo_url("photo", pixels),
+            crop=[list(row) for row in photos.cat_eye(16)],
             limits=LIMITS,
             **traits,
         )
@@ -130,22 +129,22 @@ class PoolingExplorer(base.Widget):
 
     @traitlets.validate("input")
     def _check_grid(self, proposal):
-        return base.number_grid("input", proposal["value"], LIMITS["input"])
+        return checks.number_grid("input", proposal["value"], LIMITS["input"])
 
     @traitlets.validate("kernel_size", "stride", "shift_rows", "shift_columns", "repeats")
     def _check_setting(self, proposal):
-        return base.within(proposal, LIMITS)
+        return checks.within(proposal, LIMITS)
 
     @traitlets.validate("row", "column")
     def _check_place(self, proposal):
-        return base.counted(proposal)
+        return checks.counted(proposal)
 
     @traitlets.validate("mode", "reference", "view")
     def _check_choice(self, proposal):
         name = proposal["trait"].name
         choices = ", ".join(f'"{choice}"' for choice in CHOICES[name])
-        return base.one_of(proposal, CHOICES[name], f"{name} must be one of {choices}")
+        return checks.one_of(proposal, CHOICES[name], f"{name} must be one of {choices}")
 
     @traitlets.validate("speed")
     def _check_speed(self, proposal):
-        return base.within(proposal, base.SPEED)
+        return checks.within(proposal, checks.SPEED)

@@ -3,20 +3,19 @@
 // The model's traits are the whole state. A control sets a trait; a trait that changes, from here
 // or from outside, draws the view again in place.
 
-import { products, resized, total } from "./arithmetic.js";
-import STRINGS from "./convolution.json" with { type: "json" };
+import { products, resized, total } from "../common/arithmetic.js";
+import STRINGS from "./words.json" with { type: "json" };
 import {
   button, choice, div, element, segments, setText, slider, template, widgetRoot,
-} from "./elements.js";
-import {
-  TRAITS, acceptState, advance, clamp, sceneOf, set, startClock, togglePlay,
-} from "./explorer_model.js";
-import { Grid } from "./grid.js";
-import { aligned, decimal, exact, short } from "./numbers.js";
-import { INPUTS, KERNELS, inputName, kernelName } from "./presets.js";
-import { shadesOf } from "./shades.js";
-import { fill } from "./strings.js";
-import { GridView } from "./view.js";
+} from "../common/elements.js";
+import { TRAITS, acceptState, advance, sceneOf, togglePlay } from "./model.js";
+import { Grid } from "../common/grid.js";
+import { clamp, set, startClock } from "../common/model.js";
+import { aligned, decimal, exact, short } from "../common/numbers.js";
+import { INPUTS, KERNELS, inputName, kernelName } from "../common/presets.js";
+import { shadesOf } from "../common/shades.js";
+import { fill } from "../common/strings.js";
+import { GridView } from "../common/view.js";
 
 const LIMIT = 999; // of a typed number: what a cell can show
 
@@ -416,7 +415,7 @@ function term(value, i) {
 }
 
 export default {
-  initialize: ({ model }) => startClock(model),
+  initialize: ({ model }) => startClock(model, advance),
   render({ model, el }) {
     const explorer = new Explorer(model, el);
     return () => explorer.remove();

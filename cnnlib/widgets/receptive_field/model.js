@@ -3,7 +3,7 @@
 // A square picture and square kernels are the same along both axes, so everything here is said of
 // one axis. The field of a pixel is the square of two intervals, and the paths to it are products.
 
-import { keptMemory, outputSize, span } from "./arithmetic.js";
+import { keptMemory, outputSize, span } from "../common/arithmetic.js";
 
 /**
  * @typedef {object} Layer a convolution or pooling layer

@@ -10,7 +10,7 @@ import numpy as np
 import traitlets
 
 from cnnlib.arithmetic import conv_macs, conv_parameters, linear_macs, linear_parameters
-from cnnlib.widgets import base
+from cnnlib.widgets.common import base, checks
 
 MEASURES = ("parameters", "macs", "memory")
 STAGE = "stage"  # the type of a row that the explorer itself has put over some layers
@@ -74,8 +74,8 @@ class ArchitectureExplorer(base.Widget):
     ArchitectureExplorer(['LeNet-5']): LeNet-5, 61,706 parameters
     """
 
-    _esm = base.module("architecture_explorer.js")
-    _css = base.style("widgets.css", "architecture_explorer.css")
+    _esm = base.module("architecture")
+    _css = base.style("architecture")
 
     networks = traitlets.List().tag(sync=True)
     network = traitlets.Int(0).tag(sync=True)
@@ -110,16 +110,16 @@ class ArchitectureExplorer(base.Widget):
     @traitlets.validate("network", "compare")
     def _check_network(self, proposal):
         name, last = proposal["trait"].name, len(self.networks) - 1
-        return base.within(proposal, {name: (0 if name == "network" else -1, last)})
+        return checks.within(proposal, {name: (0 if name == "network" else -1, last)})
 
     @traitlets.validate("row")
     def _check_row(self, proposal):
-        return base.within(proposal, {"row": (-1, MOST_ROWS)})
+        return checks.within(proposal, {"row": (-1, MOST_ROWS)})
 
     @traitlets.validate("measure")
     def _check_measure(self, proposal):
         rule = 'measure must be "parameters", "macs" or "memory"'
-        return base.one_of(proposal, MEASURES, rule)
+        return checks.one_of(proposal, MEASURES, rule)
 
 
 def lenet5_rows() -> list[dict[str, Any]]:

@@ -2,8 +2,8 @@
 //
 // Three measures go together everywhere, in this order: parameters, MACs, bytes of memory.
 
-import { decimal } from "./numbers.js";
-import { fill } from "./strings.js";
+import { decimal } from "../common/numbers.js";
+import { fill } from "../common/strings.js";
 
 /**
  * @typedef {object} LayerRow

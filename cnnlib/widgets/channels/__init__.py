@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 import traitlets
 
-from cnnlib.widgets import base
+from cnnlib.widgets.common import base, checks, photos
 
 CHANNELS = ("red", "green", "blue")
 
@@ -27,21 +25,6 @@ _MIDDLE = np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]])
 
 #: A vertical edge in every channel, and red minus green: shape (2, 3, 3, 3).
 TWO_KERNELS = np.array([[_EDGE, _EDGE, _EDGE], [_MIDDLE, -_MIDDLE, 0 * _MIDDLE]]).tolist()
-
-
-@cache
-def color_eye() -> tuple:
-    """Return an eye of scikit-image's cat in colour, as digits: shape (3, 6, 6).
-
-    Each pixel is the mean of 14 by 14 pixels of the photograph. All three channels have one scale,
-    from 0, the darkest, to 9, the brightest.
-    """
-    from skimage.data import chelsea
-
-    means = chelsea()[70:154, 121:205].reshape(6, 14, 6, 14, 3).mean(axis=(1, 3))
-    low, high = np.percentile(means, [2, 98])
-    levels = np.rint(9 * np.clip((means - low) / (high - low), 0, 1)).astype(int)
-    return tuple(tuple(map(tuple, channel)) for channel in levels.transpose(2, 0, 1).tolist())
 
 
 class ChannelExplorer(base.Widget):
@@ -75,8 +58,8 @@ class ChannelExplorer(base.Widget):
         If an array has another shape, or a number is out of its range.
     """
 
-    _esm = base.module("channel_explorer.js")
-    _css = base.style("widgets.css", "channel_explorer.css")
+    _esm = base.module("channels")
+    _css = base.style("channels")
 
     input = traitlets.List().tag(sync=True)
     weight = traitlets.List().tag(sync=True)
@@ -100,7 +83,7 @@ class ChannelExplorer(base.Widget):
         if kernel >= len(kernels):
             raise ValueError(f"kernel counts from 0 to {len(kernels) - 1}, got {kernel}")
         super().__init__(
-            input=_input(color_eye() if input is None else input),
+            input=_input(photos.color_eye() if input is None else input),
             weight=kernels,
             bias=biases,
             kernel=kernel,
@@ -138,11 +121,11 @@ class ChannelExplorer(base.Widget):
 
     @traitlets.validate("kernel", "row", "column")
     def _check_place(self, proposal):
-        return base.counted(proposal)
+        return checks.counted(proposal)
 
     @traitlets.validate("speed")
     def _check_speed(self, proposal):
-        return base.within(proposal, base.SPEED)
+        return checks.within(proposal, checks.SPEED)
 
 
 # --- What the traits may hold -----------------------------------------------------------------

@@ -2,13 +2,13 @@
 // result out, and take what the reader types or say why not.
 
 import { button, div, element, setAttribute, setText } from "./elements.js";
-import { set } from "./explorer_model.js";
+import { set } from "./model.js";
 import { keyPlace } from "./keys.js";
 import { parse } from "./numbers.js";
 import { share } from "./share.js";
 import { fill, words } from "./strings.js";
 
-/** @typedef {import("./explorer_model.js").Model} Model */
+/** @typedef {import("./model.js").Model} Model */
 /** @typedef {import("./grid.js").Grid} NumberGrid */
 
 const REST = 400; // ms without a change before a result is read out

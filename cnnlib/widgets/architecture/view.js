@@ -6,17 +6,17 @@
 import {
   MEASURES, boxesOf, comparisonOf, exactly, inPercent, isGroup, kindText, openGroups, pathsOf,
   rowAt, scaleOf, sentenceOf, shapeText, shareIn, tagsOf, unpack, valueText, visibleRows,
-} from "./architecture.js";
-import STRINGS from "./architecture_explorer.json" with { type: "json" };
+} from "./model.js";
+import STRINGS from "./words.json" with { type: "json" };
 import {
   button, choice, div, element, segments, setAttribute, setText, widgetRoot,
-} from "./elements.js";
-import { clamp, set } from "./explorer_model.js";
-import { isWhole } from "./share.js";
-import { fill } from "./strings.js";
-import { View } from "./view.js";
+} from "../common/elements.js";
+import { clamp, set } from "../common/model.js";
+import { isWhole } from "../common/share.js";
+import { fill } from "../common/strings.js";
+import { View } from "../common/view.js";
 
-/** @typedef {import("./architecture.js").Network} Network */
+/** @typedef {import("./model.js").Network} Network */
 
 const STATE = ["network", "row", "compare", "measure", "opened"];
 const SVG = "http://www.w3.org/2000/svg";

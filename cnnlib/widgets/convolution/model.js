@@ -1,17 +1,8 @@
 // What the convolution explorer's traits mean, and how they move. No page here, only a model.
 
-import { convolve } from "./arithmetic.js";
-import { isNumberGrid, isWhole } from "./share.js";
-
-/**
- * @typedef {object} Model what an anywidget module gets
- * @property {(name: string) => any} get
- * @property {(name: string, value: any) => void} set
- * @property {() => void} save_changes
- * @property {(event: string, callback: () => void) => void} on
- * @property {(event: string, callback: () => void) => void} off
- * @property {{ drawn: Promise<void> }} [page] where the book's page host runs it: all are drawn
- */
+import { convolve } from "../common/arithmetic.js";
+import { clamp, set } from "../common/model.js";
+import { isNumberGrid, isWhole } from "../common/share.js";
 
 /** The traits that the reader sees and changes. */
 export const TRAITS = [
@@ -21,10 +12,6 @@ export const TRAITS = [
 
 const MODES = ["number", "valid", "same", "full"];
 const FARTHEST = 99; // a place that no output reaches; the explorer brings it back within its own
-
-const CALM_PACE = 2; // steps a second for a reader who asked for less motion
-
-export const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
 /** A whole number within the trait's limits, whatever a linked control has put there. */
 function whole(model, name) {
@@ -74,12 +61,6 @@ export function acceptState(values, limits) {
   return isPossible ? { ...values, playing: false } : null;
 }
 
-/** Set several traits, and send them to Python where there is one. */
-export function set(model, values) {
-  for (const [name, value] of Object.entries(values)) model.set(name, value);
-  model.save_changes();
-}
-
 /** Go `steps` places on in reading order. Past the last one, the output is complete. */
 export function advance(model, steps) {
   const { problem, row, column, rows, columns } = sceneOf(model);
@@ -97,27 +78,4 @@ export function togglePlay(model) {
   if (model.get("playing")) set(model, { playing: false });
   else if (isDone) set(model, { filled: false, row: 0, column: 0, playing: true });
   else set(model, { playing: true });
-}
-
-/**
- * Move on while the model plays: one clock a model, however many views it has.
- * @param {Model} model @param {(model: Model, steps: number) => void} [move] what a step does
- * @returns {() => void} stops the clock
- */
-export function startClock(model, move = advance) {
-  const calm = matchMedia("(prefers-reduced-motion: reduce)");
-  let timer = 0;
-  const reset = () => {
-    clearInterval(timer);
-    const pace = calm.matches ? Math.min(model.get("speed"), CALM_PACE) : model.get("speed");
-    if (model.get("playing")) timer = setInterval(() => move(model, 1), 1000 / pace);
-  };
-  model.on("change:playing", reset);
-  model.on("change:speed", reset);
-  reset();
-  return () => {
-    clearInterval(timer);
-    model.off("change:playing", reset);
-    model.off("change:speed", reset);
-  };
 }

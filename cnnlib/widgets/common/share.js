@@ -7,7 +7,7 @@
 
 import { button, div, element, setText } from "./elements.js";
 
-/** @typedef {import("./explorer_model.js").Model} Model */
+/** @typedef {import("./model.js").Model} Model */
 
 const LONGEST_LINK = 20_000; // letters: several times what the largest grids need
 const LINK = /^(?:(\d{1,3})\.)?([\w-]+)[^\w-]*$/; // a full stop after a link is a sentence's

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
-
-import numpy as np
 import traitlets
 
 from cnnlib.arithmetic import output_size
-from cnnlib.widgets import base
+from cnnlib.widgets.common import base, checks, photos
 
 #: What each control reaches, lowest and highest.
 LIMITS = {
@@ -22,36 +19,6 @@ MODES = ("number", "valid", "same", "full")
 
 #: A vertical edge, by the kernel with which most courses begin.
 VERTICAL_EDGE = ((-1, 0, 1), (-1, 0, 1), (-1, 0, 1))
-
-
-@cache
-def cat_eye(size: int = 12) -> tuple[tuple[int, ...], ...]:
-    """Return an eye of scikit-image's cat as a small grid of grey levels from 0 to 9.
-
-    One digit a pixel keeps the arithmetic within what one can do in one's head.
-
-    Parameters
-    ----------
-    size : int
-        Rows and columns, from 1 to 16. Every size has the same middle and the same scale: a pixel
-        of the grid is the mean of 7 by 7 pixels of the photograph.
-
-    Returns
-    -------
-    tuple of tuple of int
-        Rows of numbers; 0 is the darkest pixel of the 16 by 16 crop, 9 the brightest.
-    """
-    from skimage.color import rgb2gray
-    from skimage.data import chelsea
-
-    largest = LIMITS["input"][1]
-    crop = rgb2gray(chelsea()[59:171, 116:228])
-    means = crop.reshape(largest, 7, largest, 7).mean(axis=(1, 3))
-    low, high = np.percentile(means, [2, 98])
-    levels = np.rint(9 * np.clip((means - low) / (high - low), 0, 1)).astype(int)
-    start = (largest - size) // 2
-    middle = levels[start : start + size, start : start + size]
-    return tuple(tuple(int(value) for value in row) for row in middle)
 
 
 class ConvolutionExplorer(base.Widget):
@@ -90,8 +57,8 @@ class ConvolutionExplorer(base.Widget):
         than the padded input.
     """
 
-    _esm = base.module("convolution.js")
-    _css = base.style("widgets.css", "convolution.css")
+    _esm = base.module("convolution")
+    _css = base.style("convolution")
 
     input = traitlets.List().tag(sync=True)
     kernel = traitlets.List().tag(sync=True)
@@ -111,10 +78,11 @@ class ConvolutionExplorer(base.Widget):
     def __init__(self, input=None, kernel=VERTICAL_EDGE, *, padding: int | str = 0, **traits):
         mode = padding if isinstance(padding, str) else "number"
         pixels = 0 if isinstance(padding, str) else padding
-        photo = cat_eye(LIMITS["input"][1])
+        grid = photos.cat_eye() if input is None else input
+        photo = photos.cat_eye(LIMITS["input"][1])
         super().__init__(
-            input=base.number_grid("input", cat_eye() if input is None else input, LIMITS["input"]),
-            kernel=base.number_grid("kernel", kernel, LIMITS["kernel"]),
+            input=checks.number_grid("input", grid, LIMITS["input"]),
+            kernel=checks.number_grid("kernel", kernel, LIMITS["kernel"]),
             mode=mode,
             padding=pixels,
             photo=[list(row) for row in photo],
@@ -147,21 +115,21 @@ class ConvolutionExplorer(base.Widget):
     @traitlets.validate("input", "kernel")
     def _check_grid(self, proposal):
         name = proposal["trait"].name
-        return base.number_grid(name, proposal["value"], LIMITS[name])
+        return checks.number_grid(name, proposal["value"], LIMITS[name])
 
     @traitlets.validate("stride", "padding", "dilation")
     def _check_setting(self, proposal):
-        return base.within(proposal, LIMITS)
+        return checks.within(proposal, LIMITS)
 
     @traitlets.validate("row", "column")
     def _check_place(self, proposal):
-        return base.counted(proposal)
+        return checks.counted(proposal)
 
     @traitlets.validate("mode")
     def _check_mode(self, proposal):
         rule = 'padding must be a number, "valid", "same" or "full"'
-        return base.one_of(proposal, MODES, rule)
+        return checks.one_of(proposal, MODES, rule)
 
     @traitlets.validate("speed")
     def _check_speed(self, proposal):
-        return base.within(proposal, base.SPEED)
+        return checks.within(proposal, checks.SPEED)

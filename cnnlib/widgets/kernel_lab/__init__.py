@@ -7,11 +7,11 @@ from functools import lru_cache
 import numpy as np
 import traitlets
 
-from cnnlib.widgets import base
+from cnnlib.widgets.common import base, checks, photos
 from cnnlib.widgets.convolution import VERTICAL_EDGE
 
 #: What a kernel may be: rows and columns, and the size of its numbers.
-LIMITS = {"kernel": [1, 5], "weight": base.LARGEST}
+LIMITS = {"kernel": [1, 5], "weight": checks.LARGEST}
 #: The words that a trait may be.
 CHOICES = {"edges": ("zero", "repeat"), "show": ("auto", "photo", "signed", "magnitude")}
 #: Where one looks first: at the rim of an eye of the cat.
@@ -53,8 +53,8 @@ class KernelLab(base.Widget):
         If the photo or the kernel is none, or a setting is out of range.
     """
 
-    _esm = base.module("kernel_lab.js")
-    _css = base.style("widgets.css", "kernel_lab.css")
+    _esm = base.module("kernel_lab")
+    _css = base.style("kernel_lab")
 
     photo = traitlets.Unicode().tag(sync=True)
     kernel = traitlets.List().tag(sync=True)
@@ -67,13 +67,13 @@ class KernelLab(base.Widget):
     limits = traitlets.Dict().tag(sync=True)  # for the controls: what each one reaches
 
     def __init__(self, photo=None, kernel=VERTICAL_EDGE, **traits):
-        pixels = base.cat_photo() if photo is None else np.asarray(photo)
-        url = base.photo_url("photo", pixels)
+        pixels = photos.cat_photo() if photo is None else np.asarray(photo)
+        url = photos.photo_url("photo", pixels)
         middle = [(size - 1) // 2 for size in pixels.shape[:2]]
         row, column = CAT_PLACE if photo is None else middle
         super().__init__(
             photo=url,
-            kernel=base.number_grid("kernel", kernel, LIMITS["kernel"]),
+            kernel=checks.number_grid("kernel", kernel, LIMITS["kernel"]),
             limits=LIMITS,
             **({"row": row, "column": column} | traits),
         )
@@ -97,25 +97,25 @@ class KernelLab(base.Widget):
 
     @traitlets.validate("kernel")
     def _check_kernel(self, proposal):
-        return base.number_grid("kernel", proposal["value"], LIMITS["kernel"])
+        return checks.number_grid("kernel", proposal["value"], LIMITS["kernel"])
 
     @traitlets.validate("edges", "show")
     def _check_word(self, proposal):
         name = proposal["trait"].name
         rule = f"{name} must be one of {', '.join(CHOICES[name])}"
-        return base.one_of(proposal, CHOICES[name], rule)
+        return checks.one_of(proposal, CHOICES[name], rule)
 
     @traitlets.validate("row", "column", "channel")
     def _check_place(self, proposal):
         sizes = dict(
             zip(("row", "column", "channel"), np.atleast_3d(self.pixels).shape, strict=True)
         )
-        return base.within(proposal, {name: (0, size - 1) for name, size in sizes.items()})
+        return checks.within(proposal, {name: (0, size - 1) for name, size in sizes.items()})
 
 
 @lru_cache(8)
 def read_photo(url: str) -> np.ndarray:
-    """Return the pixels of a PNG in a data URL, as `base.photo_url` makes one.
+    """Return the pixels of a PNG in a data URL, as `photos.photo_url` makes one.
 
     Parameters
     ----------
@@ -132,10 +132,10 @@ def read_photo(url: str) -> np.ndarray:
         If it is no such picture.
     """
     try:
-        image = base.photo_of(url)
+        image = photos.photo_of(url)
         return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
     except (ValueError, OSError) as error:
         raise ValueError(
             f"photo must be a PNG in a data URL, got {url[:40]!r}: make one with "
-            "cnnlib.widgets.base.photo_url, or give the array to KernelLab(photo=...)"
+            "cnnlib.widgets.common.photos.photo_url, or give the array to KernelLab(photo=...)"
         ) from error

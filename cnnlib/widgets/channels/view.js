@@ -7,17 +7,17 @@
 import {
   CHANNELS, CHANNEL_KERNELS, CHANNEL_TRAITS, acceptChannels, channelKernelName, channelScene,
   fitted, isKernelOf, moveWindow, parameterCount, playOrPause, sizedKernel,
-} from "./channel_model.js";
-import STRINGS from "./channel_explorer.json" with { type: "json" };
+} from "./model.js";
+import STRINGS from "./words.json" with { type: "json" };
 import {
   button, choice, div, element, freshId, segments, setText, template, widgetRoot,
-} from "./elements.js";
-import { clamp, set, startClock } from "./explorer_model.js";
-import { Grid } from "./grid.js";
-import { decimal, exact, short } from "./numbers.js";
-import { shadesOf } from "./shades.js";
-import { fill } from "./strings.js";
-import { GridView } from "./view.js";
+} from "../common/elements.js";
+import { clamp, set, startClock } from "../common/model.js";
+import { Grid } from "../common/grid.js";
+import { decimal, exact, short } from "../common/numbers.js";
+import { shadesOf } from "../common/shades.js";
+import { fill } from "../common/strings.js";
+import { GridView } from "../common/view.js";
 
 /** One view of the model. */
 class ChannelView extends GridView {

@@ -1,6 +1,6 @@
 // The words of the widgets, in the page's language.
 
-import COMMON from "./common.json" with { type: "json" };
+import COMMON from "./words.json" with { type: "json" };
 
 /**
  * The words for a language tag such as "zh-CN": those that widgets share and a widget's own table.

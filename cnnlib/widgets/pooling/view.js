@@ -5,20 +5,20 @@
 // The model's traits are the whole state. A control sets a trait; a trait that changes, from here
 // or from outside, draws the view again in place.
 
-import { button, choice, div, element, segments, setText, slider, widgetRoot } from "./elements.js";
-import { clamp, set, startClock } from "./explorer_model.js";
-import { Grid } from "./grid.js";
-import { aligned, decimal, exact } from "./numbers.js";
-import { decode, paint, paintGrey } from "./photo.js";
+import { button, choice, div, element, segments, setText, slider, widgetRoot } from "../common/elements.js";
+import { clamp, set, startClock } from "../common/model.js";
+import { Grid } from "../common/grid.js";
+import { aligned, decimal, exact } from "../common/numbers.js";
+import { decode, paint, paintGrey } from "../common/photo.js";
 import { axisWeights, maximaOf } from "./pooling.js";
-import STRINGS from "./pooling_explorer.json" with { type: "json" };
+import STRINGS from "./words.json" with { type: "json" };
 import {
   POOLING_INPUTS, POOLING_MODES, POOLING_TRAITS, acceptPooling, numbersScene, photoScenes,
   poolingInputName, presetSize, settingsOf, stepWindow, toggleWindow,
-} from "./pooling_model.js";
-import { NEGATIVE, POSITIVE, shadesOf } from "./shades.js";
-import { fill } from "./strings.js";
-import { GridView } from "./view.js";
+} from "./model.js";
+import { NEGATIVE, POSITIVE, shadesOf } from "../common/shades.js";
+import { fill } from "../common/strings.js";
+import { GridView } from "../common/view.js";
 
 const LIMIT = 999; // of a typed number: what a cell can show
 const FULL_CHANGE = 64; // grey levels that take the whole of a colour

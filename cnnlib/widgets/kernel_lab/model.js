@@ -1,8 +1,8 @@
 // A kernel over a photograph: pixels in, plain numbers out, fast enough for every frame.
 
-import { NEGATIVE, POSITIVE } from "./shades.js";
+import { NEGATIVE, POSITIVE } from "../common/shades.js";
 
-/** @typedef {import("./arithmetic.js").Grid} Grid */
+/** @typedef {import("../common/arithmetic.js").Grid} Grid */
 
 /**
  * @typedef {object} Framed a photograph with room around it for a kernel of one size
@@ -19,7 +19,7 @@ const AT_ONCE = 5; // numbers of a kernel's row that one pass over the photograp
 /**
  * Put room around a photograph, so that the output is as large as it. An even kernel has the odd
  * pixel after the photograph, as torch has it.
- * @param {import("./photo.js").Photo} photo @param {number} rows @param {number} columns the kernel's
+ * @param {import("../common/photo.js").Photo} photo @param {number} rows @param {number} columns the kernel's
  * @param {"zero" | "repeat"} edges what stands there: zeros, or the nearest pixel again
  * @returns {Framed}
  */
@@ -93,7 +93,7 @@ export function neighbourhood({ channels, line }, rows, columns, row, column, ch
 
 /**
  * Filter a photograph, channel by channel.
- * @param {import("./photo.js").Photo} photo @param {Grid} kernel
+ * @param {import("../common/photo.js").Photo} photo @param {Grid} kernel
  * @param {{ flip?: boolean, edges?: "zero" | "repeat" }} [settings] `flip` for true convolution
  * @returns {Filtered}
  */

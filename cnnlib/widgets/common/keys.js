@@ -1,6 +1,6 @@
 // Where the keys take the reader in a grid of places.
 
-import { clamp } from "./explorer_model.js";
+import { clamp } from "./model.js";
 
 /**
  * The place that a key leads to, within a grid: an arrow's neighbour, the row's first or last, with

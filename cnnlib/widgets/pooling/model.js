@@ -1,15 +1,15 @@
 // What the pooling explorer's traits mean, and how they move. No page here, only a model.
 
-import { resized } from "./arithmetic.js";
-import { clamp, set } from "./explorer_model.js";
+import { resized } from "../common/arithmetic.js";
+import { clamp, set } from "../common/model.js";
 import {
   difference, lookedAt, movedAlong, planeOf, planeStore, pool, poolAgain, pooledSize, reachOf,
   seenAlong, shifted, winnerAt,
 } from "./pooling.js";
-import { same } from "./presets.js";
-import { isNumberGrid, isWhole } from "./share.js";
+import { same } from "../common/presets.js";
+import { isNumberGrid, isWhole } from "../common/share.js";
 
-/** @typedef {import("./explorer_model.js").Model} Model */
+/** @typedef {import("../common/model.js").Model} Model */
 /** @typedef {import("./pooling.js").Plane} Plane */
 
 /** The traits that the reader sees and changes. */

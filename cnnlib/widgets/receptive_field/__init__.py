@@ -6,7 +6,7 @@ import numpy as np
 import traitlets
 
 from cnnlib.arithmetic import Layer, ReceptiveField, output_size, receptive_field
-from cnnlib.widgets import base
+from cnnlib.widgets.common import base, checks, photos
 
 #: What each control reaches, lowest and highest.
 LIMITS = {
@@ -51,8 +51,8 @@ class ReceptiveFieldExplorer(base.Widget):
         If a setting is out of range, or a layer larger than its padded input.
     """
 
-    _esm = base.module("receptive_field_explorer.js")
-    _css = base.style("widgets.css", "receptive_field_explorer.css")
+    _esm = base.module("receptive_field")
+    _css = base.style("receptive_field")
 
     layers = traitlets.List().tag(sync=True)
     input_size = traitlets.Int(32).tag(sync=True)
@@ -63,10 +63,10 @@ class ReceptiveFieldExplorer(base.Widget):
     limits = traitlets.Dict().tag(sync=True)  # for the controls: what each one reaches
 
     def __init__(self, layers=((3, 1), (3, 1)), *, photo=None, **traits):
-        picture = base.cat_photo() if photo is None else _gray(photo)
+        picture = photos.cat_photo() if photo is None else _gray(photo)
         super().__init__(
             layers=layers_of(layers),
-            photo=base.photo_url("photo", picture),
+            photo=photos.photo_url("photo", picture),
             limits=LIMITS,
             **traits,
         )
@@ -108,15 +108,15 @@ class ReceptiveFieldExplorer(base.Widget):
 
     @traitlets.validate("input_size")
     def _check_size(self, proposal):
-        return base.within(proposal, LIMITS)
+        return checks.within(proposal, LIMITS)
 
     @traitlets.validate("row", "column")
     def _check_place(self, proposal):
-        return base.counted(proposal)
+        return checks.counted(proposal)
 
     @traitlets.validate("show")
     def _check_show(self, proposal):
-        return base.one_of(proposal, SHOWN, 'show must be "photo" or "paths"')
+        return checks.one_of(proposal, SHOWN, 'show must be "photo" or "paths"')
 
 
 def layers_of(layers) -> list[dict[str, int]]:
@@ -168,7 +168,7 @@ def _setting(number: int, name: str, value) -> int:
 
 
 def _gray(photo) -> np.ndarray:
-    """Return a photograph in grey; leave to `base.photo_url` what is none."""
+    """Return a photograph in grey; leave to `photos.photo_url` what is none."""
     from PIL import Image
 
     pixels = np.asarray(photo)

@@ -1,14 +1,14 @@
 // What the channel explorer's traits mean, and how they move: a kernel with a slice for every
 // channel, as many kernels as output channels. No page here, only numbers and a model.
 
-import { grid, products, resized, sumAt, windowAt } from "./arithmetic.js";
-import { clamp, set } from "./explorer_model.js";
-import { aligned } from "./numbers.js";
-import { same } from "./presets.js";
-import { isNumberGrid, isWhole } from "./share.js";
+import { grid, products, resized, sumAt, windowAt } from "../common/arithmetic.js";
+import { clamp, set } from "../common/model.js";
+import { aligned } from "../common/numbers.js";
+import { same } from "../common/presets.js";
+import { isNumberGrid, isWhole } from "../common/share.js";
 
-/** @typedef {import("./arithmetic.js").Grid} Grid */
-/** @typedef {import("./explorer_model.js").Model} Model */
+/** @typedef {import("../common/arithmetic.js").Grid} Grid */
+/** @typedef {import("../common/model.js").Model} Model */
 /** @typedef {Grid[]} Volume one grid a channel, all of one size */
 
 /** The channels of the input, in their order. */

@@ -3,23 +3,23 @@
 // The model's traits are the whole state, but for the pixel that a mouse points at: that one is
 // shown as long as it points, and a click puts it into the traits.
 
-import { span } from "./arithmetic.js";
+import { span } from "../common/arithmetic.js";
 import {
   button, choice, div, element, freshId, segments, setAttribute, setText, slider, template,
   widgetRoot,
-} from "./elements.js";
-import { clamp, set } from "./explorer_model.js";
-import { keyPlace } from "./keys.js";
-import { decimal } from "./numbers.js";
-import { decode, paint, paintGrey, rgb } from "./photo.js";
+} from "../common/elements.js";
+import { clamp, set } from "../common/model.js";
+import { keyPlace } from "../common/keys.js";
+import { decimal } from "../common/numbers.js";
+import { decode, paint, paintGrey, rgb } from "../common/photo.js";
 import {
   STACKS, averaging, fieldInterval, fieldTable, halfPadding, heightOf, middleOf, nearestUnit,
   pathsTo, reach, seenUnits, shrunk, sideView,
-} from "./receptive_field.js";
-import STRINGS from "./receptive_field_explorer.json" with { type: "json" };
-import { isWhole } from "./share.js";
-import { fill } from "./strings.js";
-import { View } from "./view.js";
+} from "./model.js";
+import STRINGS from "./words.json" with { type: "json" };
+import { isWhole } from "../common/share.js";
+import { fill } from "../common/strings.js";
+import { View } from "../common/view.js";
 
 const STATE = ["layers", "input_size", "row", "column", "show"];
 const SETTINGS = ["kernel_size", "stride", "padding", "dilation"];

@@ -2,7 +2,7 @@
 //
 // A plane is flat, so that a photograph of 256 by 256 pixels takes a millisecond or two.
 
-import { keptMemory, positions } from "./arithmetic.js";
+import { keptMemory, positions } from "../common/arithmetic.js";
 
 /**
  * @typedef {object} Plane rows of numbers, one after the other

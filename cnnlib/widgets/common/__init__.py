@@ -1,0 +1,1 @@
+"""What widgets share: their base in Python, and in the browser numbers, grids, words, style."""
