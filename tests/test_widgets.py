@@ -699,7 +699,7 @@ def test_a_number_says_which_explorer_of_the_page_a_link_means(browser, new_page
         "document.querySelectorAll('.live-widget .cnn-share-status').length === 3"
     )
     page.wait_for_function("scrollY > 500")
-    strides = page.get_by_label("Stride", exact=True)
+    strides = page.locator(".live-widget").get_by_label("Stride", exact=True)
     assert [strides.nth(i).input_value() for i in range(3)] == ["1", "3", "1"]
     top = page.locator(".live-widget .cnn-explorer").nth(1).bounding_box()["y"]
     assert abs(top) < 30
