@@ -144,10 +144,15 @@ def draw_stills(app, env) -> None:
             for name, views in wanted.items():
                 keep(folder, name, views, draw(browser, views))
     except NoChromium as reason:
-        first, *_ = str(reason).splitlines()
-        logger.info("NOTICE: %s Where scripts are off, a box stands for each widget.", first)
+        app.connect("build-finished", partial(say_boxes, reason=reason))
     else:
         app.connect("build-finished", partial(refresh_heights, names=[*wanted]))
+
+
+def say_boxes(app, exception, reason: NoChromium) -> None:
+    """Say in one line that no still was drawn, and why. A notice, not a warning."""
+    first, *_ = str(reason).splitlines()
+    logger.info("NOTICE: %s Where scripts are off, a box stands for each widget.", first)
 
 
 def keep(folder: Path, name: str, views: Views, drawn: list[dict[str, str]]) -> None:
