@@ -52,8 +52,8 @@ class Record:
     runs
         One a seed: ``seed``, ``seconds``, ``epochs`` (as dicts), and ``test``: for each test set
         its ``n``, ``correct``, ``accuracy``, ``interval`` and ``loss``. Where an experiment
-        compares several networks, one an ``arm`` and seed, and a ``budget`` of epochs where it has
-        several of these.
+        compares several networks, one an ``arm``, a ``budget`` of epochs and a seed; ``lr`` is its
+        peak rate, and ``made`` says when, from which commit and on what it was made.
     checkpoint
         ``file``, ``bytes``, ``sha256`` and ``seed`` of the weights that were kept, and ``probe``:
         what they answer to a fixed input; or None.

@@ -41,8 +41,8 @@ from experiments.lab import (
     measures,
     plan,
     rates,
+    recording,
 )
-from experiments.lab.recording import recorded
 from experiments.lab.work import COURSE, Work
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -311,6 +311,17 @@ def test_the_kept_weights_are_those_of_the_better_seed(tmp_path, full):
     assert (subset["n"], subset["correct"]) == (50, best["test"]["test"]["correct"])
 
 
+def test_the_best_seed_is_that_of_the_last_budget_by_validation():
+    accuracies = {("A", 5, 0): 0.9, ("A", 9, 0): 0.5, ("A", 9, 1): 0.7, ("A", 9, 2): 0.6}
+    accuracies |= {("B", 9, 0): 0.8}
+    ended = {
+        course.Task(arm, budget, seed, 0.1, budget): {"epochs": [{"validation_accuracy": value}]}
+        for (arm, budget, seed), value in accuracies.items()
+    }
+    assert recording._shipped("A", ended).seed == 1
+    assert recording._shipped("", ended) is None
+
+
 def test_a_second_run_gives_the_same_weights(tmp_path):
     first, second = (
         conduct(KEPT, Command("full", to=tmp_path / name)).checkpoint for name in ("one", "two")
@@ -497,10 +508,10 @@ def test_notes_that_are_lost_begin_a_run_anew(tmp_path, monkeypatch, full):
 def test_a_record_can_be_written_of_what_has_ended(full, tmp_path):
     command = Command("full", 2, to=tmp_path)
     with pytest.raises(ValueError, match="No run of tiny has ended"):
-        recorded(Work(TINY, command))
+        recording.recorded(Work(TINY, command))
     work = Work(TINY, command)
     work.do(work.missing()[0])
-    record = recorded(Work(TINY, command))
+    record = recording.recorded(Work(TINY, command))
     assert len(record.runs) == 1
     assert record.sketch.endswith("1 of 4 runs")
     assert records.load("tiny", tmp_path) == record

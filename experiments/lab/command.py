@@ -42,8 +42,9 @@ class Command:
     @property
     def records(self) -> Path:
         """The folder of records: a short run's is never among the shipped ones."""
-        shipped = records.results_folder() if self.profile == "full" else runs_folder()
-        return self.to or shipped
+        if self.to:
+            return self.to
+        return records.results_folder() if self.profile == "full" else runs_folder()
 
     def origin(self) -> dict:
         """Return when, by which command, from which commit and with which versions this runs."""
