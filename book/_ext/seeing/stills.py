@@ -12,7 +12,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from html import escape
 from pathlib import Path
 
 from browsing import NoChromium, chromium, served
@@ -210,16 +209,11 @@ def box(widths: list[int], heights: list[int]) -> str:
     Parameters
     ----------
     widths, heights : list of int
-        How wide a window is and how high the still is then, in pixels. Between two widths the
-        height goes in a straight line. Without heights the box is as high as its words.
+        From which width of the window on the still is how high, in pixels. Without heights the
+        box is as high as its words.
     """
-    rules = []
-    for i, (width, height) in enumerate(zip(widths, heights, strict=False)):
-        slope = 0.0
-        if i + 1 < len(heights):
-            slope = (heights[i + 1] - height) / (widths[i + 1] - width)
-        rules.append(f"--at-{width}:calc({height}px + (100vw - {width}px) * {slope:.4g})")
-    return BOX.format(style=f' style="{escape(";".join(rules))}"' if rules else "")
+    rules = [f"--at-{width}:{high}px" for width, high in zip(widths, heights, strict=False)]
+    return BOX.format(style=f' style="{";".join(rules)}"' if rules else "")
 
 
 # --- The table of heights ---------------------------------------------------------------------
