@@ -55,7 +55,7 @@ test: $(READY) chromium ## run every check: about fifteen minutes on two cores
 
 check: $(READY) chromium ## run the quick checks, two minutes: what a change of one file can break
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest -q -m "not slow and (not browser or quick)" -n 2
+	$(BIN)/pytest -q -m "not built and not slow and (not browser or quick)" -n 2
 
 colab: $(OLD)/.ready ## run the widgets' Python side under Colab's ipywidgets
 	$(OLD)/bin/python -m pytest -q -p no:cacheprovider tests/test_ipywidgets.py

@@ -167,6 +167,7 @@ def test_transposed_output_size_by_axis():
 # --- Receptive fields -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @reproducible
 @given(
     st.lists(

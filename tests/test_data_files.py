@@ -359,6 +359,7 @@ def test_a_bomb_in_the_headers_is_refused(tmp_path, headers):
     assert peak_of(read) < 2**22
 
 
+@pytest.mark.slow
 def test_a_members_headers_do_not_add_up(tmp_path, files):
     # Together more than twenty times what one member may have; nothing of them is kept.
     path = tmp_path / "mine.tar.gz"

@@ -32,6 +32,7 @@ def limited():
         yield pool
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "path"), KEPT, ids=lambda value: getattr(value, "name", value))
 def test_what_once_broke_a_reader_is_refused(limited, name, path):
     assert not limited.apply(fuzzing.check_kept, (name, path.read_bytes()))

@@ -21,7 +21,7 @@ from playwright.sync_api import expect
 
 from cnnlib import widgets
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.quick]
 
 # Shows its number; a click adds one. Says how often it was prepared, drawn and taken away.
 COUNTER = """
@@ -417,7 +417,6 @@ def test_axe_finds_nothing(show, theme):
     assert widget_page.violations(page) == []
 
 
-@pytest.mark.quick
 def test_every_widget_of_the_book_comes_alive(show):
     page = show(*(getattr(widgets, name)() for name in widgets.__all__))
     assert page.locator(".live-widget .cnn-widget").count() == len(widgets.__all__)

@@ -125,6 +125,7 @@ def test_a_picture_has_the_same_bytes_twice(name):
     assert first.png == again.png
 
 
+@pytest.mark.slow
 def test_ids_are_unique_on_a_page_and_every_reference_is_met():
     seen = set()
     for name in FIGURES:

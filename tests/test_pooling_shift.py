@@ -85,6 +85,7 @@ def test_every_arm_halves_three_times(arm):
     assert model[3:](x).shape == (2, 10)
 
 
+@pytest.mark.slow
 def test_the_record_says_what_was_done(monkeypatch, tmp_path):
     monkeypatch.setattr(data, "cifar10", lambda fallback: PICTURES)
     config = TrainConfig(epochs=2, lr=0.05, device="cpu")

@@ -108,6 +108,7 @@ def test_googlenet_is_torchvisions(aux_logits):
     assert isinstance(answers, googlenet.Answers if aux_logits else torch.Tensor)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RESNETS)
 def test_resnet_is_torchvisions(name):
     reference = torchvision_model(name)

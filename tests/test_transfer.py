@@ -191,6 +191,7 @@ class TestParamGroups:
 
 
 class TestPretrained:
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", ["resnet18", "googlenet", "vgg11"])
     def test_answers_as_torchvision_does(self, name, monkeypatch):
         # torchvision's own network with random weights stands for the download.

@@ -214,6 +214,7 @@ def test_arithmetic_equals_cnnlib_and_torch_on_random_stacks(module):
         assert answer["middle"] == answer["index"]
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_the_averaged_picture_is_that_of_torch(module):
     rng = np.random.default_rng(3)
