@@ -221,7 +221,7 @@ class Table:
         head = "".join(self._html("th", ' scope="col"', line=self.columns))
         body = "".join(f"<tr>{''.join(self._html('td', '', line=row))}</tr>\n" for row in self.rows)
         return (
-            '<div class="cnn-table" style="overflow-x: auto"><table class="dataframe">\n'
+            '<div class="cnn-table"><table class="dataframe">\n'
             f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table></div>"
         )
 
@@ -230,6 +230,8 @@ class Table:
         cells = []
         for k, (text, right) in enumerate(zip(line, self.right, strict=True)):
             name, attributes = (tag, scope) if k or tag == "th" else ("th", ' scope="row"')
+            if not text:  # a heading without words says nothing
+                name, attributes = "td", ""
             side = "right" if right else "left"
             style = f"text-align: {side}; font-variant-numeric: tabular-nums"
             cells.append(f'<{name}{attributes} style="{style}">{escape(text)}</{name}>')

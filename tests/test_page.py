@@ -56,6 +56,11 @@ def test_a_table_is_html_on_a_page():
     assert sides == ["text-align: left"] + ["text-align: right"] * 3
 
 
+def test_a_heading_without_words_is_none():
+    root = ElementTree.fromstring(table(["", "a"], [["", 1]])._repr_html_())
+    assert [[cell.tag for cell in row] for row in root.iter("tr")] == [["td", "th"], ["td", "td"]]
+
+
 @pytest.mark.parametrize(
     ("texts", "right"),
     [
