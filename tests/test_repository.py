@@ -48,6 +48,7 @@ MOST_LINES = 15
 ABSOLUTE_PATH = re.compile(r"""["'](/[A-Za-z]|~/|[A-Za-z]:\\)""")
 # What a cell calls whose output is taken away: a picture, a widget, a box of widgets.
 SHOWS = re.compile(r"\b(picture|drawing\.network)\(|\b[A-Z]\w*(Explorer|Lab|Player|Box)\(")
+SETS_STYLE = re.compile(r"matplotlib\.rcParams\.update\(")
 # Tags of cells whose code a page folds away, or leaves out.
 FOLDED = {"hide-input", "remove-input", "hide-cell", "remove-cell"}
 UNSEEDED = [
@@ -67,8 +68,9 @@ def python(source: str) -> ast.Module:
 
 
 def only_imports(tree: ast.Module) -> bool:
-    """Tell whether a cell does nothing but import."""
-    return bool(tree.body) and all(isinstance(n, ast.Import | ast.ImportFrom) for n in tree.body)
+    """Tell whether a cell does nothing but import, and set how figures look."""
+    rest = [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
+    return len(rest) < len(tree.body) and all(map(SETS_STYLE.match, map(ast.unparse, rest)))
 
 
 def cell_complaints(cell) -> list[str]:
@@ -204,6 +206,7 @@ def test_a_good_notebook_has_no_complaints():
         ("picture(figure)", "alternative text"),
         ("print(1, end='')\nprint(2)", "printed in pieces"),
         ("import numpy as np\nfrom torch import nn", "fold it"),
+        ("import matplotlib\n\nmatplotlib.rcParams.update(style)", "fold it"),
     ],
 )
 def test_bad_code_is_caught(source, complaint):
