@@ -1,8 +1,8 @@
 """A recipe for a short training on CIFAR-10: `fastnet`, whitened, trained by Muon.
 
 Choices are made on the validation pictures; `fast_trials` shows what others would give. Then the
-network learns from all training pictures, those included. The test pictures are looked at once, at
-the end: each as it is, and in six views.
+network learns from all training pictures, those included. The test pictures, which also score the
+rows of `fast_steps`, judge it at the end: each as it is, and in six views.
 
 References
 ----------

@@ -2,7 +2,8 @@
 
 All networks are alike but for four blocks of 64 channels. Each block sees 5 by 5 pixels of its
 input: by one 5x5 convolution, by two of 3x3, or by two of 3x3 with nothing between them, which
-tells the smaller kernels from the ReLU that comes with the second.
+tells the smaller kernels from the BatchNorm and the ReLU that come with the second. (The arm's name
+tells of the ReLU alone.)
 
 References
 ----------
