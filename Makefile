@@ -9,7 +9,7 @@ SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export CNNLIB_PROFILE ?= short
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve test check colab notebooks full lint lock clean chromium
+.PHONY: help book serve readers lab test check colab notebooks full lint lock clean chromium
 
 help:           ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,11 +46,22 @@ serve: $(READY) ## show the built book at http://127.0.0.1:8000
 	@test -f _build/html/index.html || $(MAKE) book
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
 
+# From the last build: what it has read, run and numbered is taken as it is.
+readers: $(READY) ## write the notebooks for readers, in plain Markdown, from the built book
+	@test -d _build/executed || $(MAKE) --no-print-directory book
+	@PYTHONPATH=book/_ext OMP_NUM_THREADS=1 $(BIN)/sphinx-build -q -W -n --keep-going -b notebooks \
+	  -d _build/.doctrees . _build/notebooks
+	@echo "The notebooks for readers are in _build/notebooks; 'make lab' opens them."
+
+lab: readers    ## open the notebooks for readers in JupyterLab
+	$(BIN)/jupyter lab _build/notebooks
+
 test: $(READY) chromium ## run every check: about fifteen minutes on two cores
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -q -m "not built" -n 2
 	@$(MAKE) --no-print-directory colab
 	@$(MAKE) --no-print-directory book
+	@$(MAKE) --no-print-directory readers
 	$(BIN)/pytest -q -m built -n 2
 
 check: $(READY) chromium ## run the quick checks, two minutes: what a change of one file can break
