@@ -689,7 +689,7 @@ def test_launch_button_names_the_notebook(visit, name):
     slug = url.removeprefix("https://github.com/")
     page = visit(name, java_script_enabled=False)
     links = page.locator(":is(header, main) a").evaluate_all("(all) => all.map((a) => a.href)")
-    assert f"https://colab.research.google.com/github/{slug}/blob/main/{name}.ipynb" in links
+    assert f"https://colab.research.google.com/github/{slug}/blob/notebooks/{name}.ipynb" in links
     assert url in links
 
 

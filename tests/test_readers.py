@@ -97,6 +97,13 @@ def test_the_text_is_the_page_word_for_word(built, source, notebook):
     assert said_by_notebook(text_of(notebook)) == said_by_page(html)
 
 
+def test_the_page_gives_it_to_download(built, source, notebook):
+    page = (built / "html/book" / source.name).with_suffix(".html").read_text(encoding="utf-8")
+    assert f'href="../_sources/book/{source.name}"' in page
+    download = built / "html/_sources/book" / source.name
+    assert nbformat.read(download, as_version=4) == notebook
+
+
 def test_no_role_directive_or_target_is_left(notebook):
     assert not MYST.findall(text_of(notebook))
 

@@ -27,6 +27,7 @@ class ReaderBuilder(MarkdownBuilder):
     def init(self):
         """Begin with no notebook."""
         super().init()
+        self.folder = Path(self.outdir).parent
         self.notebooks = {}
 
     def get_outdated_docs(self):
@@ -45,7 +46,7 @@ class ReaderBuilder(MarkdownBuilder):
         site = site_address(self.config)
         if site:
             return f"{site}/{docname}.html"
-        return f"{PurePosixPath(docname).name}.ipynb" if self.is_notebook(docname) else ""
+        return notebook_name(docname) if self.is_notebook(docname) else ""
 
     def get_relative_uri(self, from_: str, to: str, typ: str | None = None) -> str:
         """Return the same from everywhere: the notebooks lie in one folder, wherever that is."""
@@ -55,8 +56,8 @@ class ReaderBuilder(MarkdownBuilder):
         """Make one notebook."""
         if not self.is_notebook(docname):  # Sphinx asks for the table of contents, too
             return
-        name = f"{PurePosixPath(docname).name}.ipynb"
-        notebook = nbformat.read(Path(self.outdir).parent / "executed" / name, as_version=4)
+        path = self.folder / "executed" / notebook_name(docname)
+        notebook = nbformat.read(path, as_version=4)
         self.current_doc_name = docname
         translator = self.create_translator(doctree, self)
         translator.begin(notebook.cells)
@@ -64,14 +65,22 @@ class ReaderBuilder(MarkdownBuilder):
         first = first_cell(self, docname, notebook)
         notebook.cells = [first, *read_cells(translator.astext(), notebook)]
         notebook.metadata.pop("widgets", None)
-        self.notebooks[name] = notebook
+        self.notebooks[docname] = notebook
 
     def finish(self) -> None:
-        """Draw what is to be drawn, and write the notebooks."""
+        """Draw what is to be drawn; write the notebooks, and where pages lie, to be downloaded."""
         cells = chain.from_iterable(notebook.cells for notebook in self.notebooks.values())
         draw_all([output for cell in cells for output in cell.get("outputs", [])])
-        for name, notebook in self.notebooks.items():
-            nbformat.write(notebook, Path(self.outdir) / name)
+        for docname, notebook in self.notebooks.items():
+            nbformat.write(notebook, Path(self.outdir) / notebook_name(docname))
+            download = self.folder / "html/_sources" / f"{docname}.ipynb"
+            if download.exists():
+                nbformat.write(notebook, download)
+
+
+def notebook_name(docname: str) -> str:
+    """Return the file name of a document's notebook, in the one folder that holds them all."""
+    return f"{PurePosixPath(docname).name}.ipynb"
 
 
 def site_address(config) -> str:
