@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 GROUND = ".text_html:has(.cnn-picture) { background: none !important; padding: 0 !important; }"
 #: A number with its signs, and its unit: "1,625,281", "−3.0 ± 0.4", "(16, 8, 8)", "2 MB".
-NUMBER = re.compile(r"[^A-Za-z]*\d(e[-+]?\d)?[^A-Za-z]*[A-Za-z/²]{0,8}")
+NUMBER = re.compile(r"[^A-Za-z]*\d(e[-+]?\d)?[^A-Za-z]*( [A-Za-zµ/²]{1,8})?")
 #: What may stand in a column of numbers where there is none.
 MISSING = {"", "-", "–", "—", "?"}
 
@@ -234,7 +234,8 @@ class Table:
                 name, attributes = "td", ""
             side = "right" if right else "left"
             style = f"text-align: {side}; font-variant-numeric: tabular-nums"
-            cells.append(f'<{name}{attributes} style="{style}">{escape(text)}</{name}>')
+            words = escape(text).replace("± ", "±\u00a0")  # a line may end before it, not behind
+            cells.append(f'<{name}{attributes} style="{style}">{words}</{name}>')
         return cells
 
 

@@ -56,6 +56,11 @@ def test_a_table_is_html_on_a_page():
     assert sides == ["text-align: left"] + ["text-align: right"] * 3
 
 
+def test_no_line_ends_behind_a_plus_minus():
+    root = ElementTree.fromstring(table(["points"], [["−3.0 ± 0.4"]])._repr_html_())
+    assert root.findtext(".//tbody/tr/th") == "−3.0 ±\u00a00.4"
+
+
 def test_a_heading_without_words_is_none():
     root = ElementTree.fromstring(table(["", "a"], [["", 1]])._repr_html_())
     assert [[cell.tag for cell in row] for row in root.iter("tr")] == [["td", "th"], ["td", "td"]]
@@ -70,6 +75,7 @@ def test_a_heading_without_words_is_none():
         (["1.3 ×", "–", ""], True),
         (["3x3", "5x5"], False),
         (["1x1 convolution"], False),
+        (["3a", "4b"], False),
         (["relu", "2"], False),
         (["", "–"], False),
         ([], False),
