@@ -56,7 +56,7 @@ readers: $(READY) ## write the notebooks for readers, in plain Markdown, from th
 lab: readers    ## open the notebooks for readers in JupyterLab
 	$(BIN)/jupyter lab _build/notebooks
 
-test: $(READY) chromium ## run every check: about fifteen minutes on two cores
+test: $(READY) chromium ## run every check: about seventeen minutes on two cores
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -q -m "not built" -n 2
 	@$(MAKE) --no-print-directory colab

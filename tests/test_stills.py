@@ -169,7 +169,8 @@ def said_of(chromium: Path | str) -> str:
 
 
 def test_without_a_browser_one_is_told_what_would_help():
-    assert re.search(r"NoChromium: No Chromium was found.*\n.*playwright install", said_of("none"))
+    told = r"NoChromium: No Chromium was found\.\n.*\n.*playwright install"
+    assert re.search(told, said_of("none"))
 
 
 def test_a_browser_that_does_not_start_is_none(tmp_path):

@@ -24,7 +24,8 @@ ARGUMENTS = [
     "--no-first-run",
     "--disable-background-networking",
 ]
-HOW_TO_INSTALL = """No Chromium was found. Install one of:
+HOW_TO_INSTALL = """No Chromium was found.
+Install one of:
     .venv/bin/python -m playwright install --with-deps chromium
     sudo apt-get install chromium
 or name one that you have in the environment variable CHROMIUM."""
