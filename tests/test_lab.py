@@ -79,6 +79,21 @@ KEPT = replace(
 )
 
 
+def numpys(model, load, parts):
+    """Measure what NumPy counts."""
+    return {"n": np.int64(3), "many": np.arange(2000)}
+
+
+def not_a_number(model, load, parts):
+    """Measure nothing."""
+    return {"n": float("nan")}
+
+
+def an_object(model, load, parts):
+    """Measure what is no number."""
+    return {"n": object()}
+
+
 @pytest.fixture(autouse=True)
 def few_pictures(monkeypatch, tmp_path):
     """Draw the data set, and let everything be written into a folder of the test's own."""
@@ -367,6 +382,35 @@ def test_an_ended_run_is_kept(full, ran):
     assert len(ran) == 3
     assert full(with_it).runs == first.runs
     assert len(ran) == 3
+
+
+@pytest.mark.parametrize(
+    "damaged", ["", "{", "{}", "[]", "null", '{"run": {}}', '{"run": {"arm": "as it is"}}']
+)
+def test_a_damaged_run_counts_as_not_there_and_is_named(damaged, tmp_path, full, ran):
+    first = full(ONE)
+    (path,) = (tmp_path / "runs" / "tiny-full").iterdir()
+    path.write_text(damaged)
+    with pytest.warns(UserWarning, match=f"{path.name} is damaged"):
+        again = full(ONE)
+    assert len(ran) == 2
+    assert again.runs[0]["test"] == first.runs[0]["test"]
+
+
+def test_what_a_measure_gives_is_kept_as_numbers(full):
+    record = full(replace(ONE, measure=numpys))
+    assert record.runs[0]["n"] == 3
+    assert record.runs[0]["many"] == list(range(2000))
+
+
+@pytest.mark.parametrize(
+    ("measure", "words"),
+    [(not_a_number, "Out of range float"), (an_object, "object; give plain numbers")],
+)
+def test_what_no_record_can_hold_is_named_and_loses_no_epoch(measure, words, tmp_path, full):
+    with pytest.raises(ValueError, match=f"as-it-is-epochs-2-seed-0.*{words}"):
+        full(replace(ONE, measure=measure))
+    assert [*(tmp_path / "runs" / "tiny-full").glob("*.pt")]
 
 
 def test_what_is_kept_is_the_run_itself(tmp_path, full):

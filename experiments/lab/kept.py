@@ -10,7 +10,9 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import warnings
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import cache
 from importlib.util import resolve_name
 from pathlib import Path
@@ -53,19 +55,49 @@ class Kept:
 
         def read():
             is_there = all(file.exists() for file in files)
-            return json.loads(path.read_text())["run"] if is_there else None
+            found = read_kept(path, lambda kept: "made" in kept["run"]) if is_there else None
+            return found and found["run"]
 
         return processes.from_first(read)
 
     def keep(self, path: Path, facts: dict, run: dict) -> None:
-        """Write a run that has ended, and remove what it needed while it was under way."""
+        """Write a run that has ended, and remove what it needed while it was under way.
+
+        Raises
+        ------
+        ValueError
+            If something that was measured is no plain and finite number, list or text. Nothing is
+            removed then: the run goes on from its end once the measure is mended.
+        """
         if not processes.is_first():
             return
-        text = json.dumps({"facts": facts, "run": run}, default=str)
+        try:
+            text = json.dumps({"facts": facts, "run": run}, allow_nan=False, default=plain)
+        except ValueError as error:
+            raise ValueError(f"{path.stem} measured what no record can hold: {error}") from None
         write_atomically(path, lambda file: file.write(text.encode()))
         checkpoint = path.with_suffix(".pt")
         remove_checkpoint(checkpoint)
         _notes(checkpoint).unlink(missing_ok=True)
+
+
+def plain(value):
+    """Return what JSON can hold in the place of an array, a tensor or a path."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, Path):
+        return str(value)
+    raise ValueError(f"a {type(value).__name__}; give plain numbers, lists or text")
+
+
+def read_kept(path: Path, is_whole: Callable[[dict], bool] | None = None) -> dict | None:
+    """Return what a file of ours holds; None, with a warning, where it is damaged."""
+    with suppress(ValueError, KeyError, TypeError, OSError):
+        found = json.loads(path.read_text())
+        if isinstance(found, dict) and (is_whole is None or is_whole(found)):
+            return found
+    warnings.warn(f"{path} is damaged, and counts as not there.", stacklevel=2)
+    return None
 
 
 class Notes:
@@ -77,11 +109,13 @@ class Notes:
 
     def _found(self) -> dict:
         """Return the notes, begun before the run is; where they are lost, it begins anew."""
-        if not self.path.exists():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            remove_checkpoint(self.path.with_name(self.path.name.removesuffix(NOTES) + ".pt"))
-            self._write({})
-        return json.loads(self.path.read_text())
+        found = read_kept(self.path) if self.path.exists() else None
+        if found is not None:
+            return found
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        remove_checkpoint(self.path.with_name(self.path.name.removesuffix(NOTES) + ".pt"))
+        self._write({})
+        return {}
 
     def taken(self, epoch: int, measure: Callable[[], dict]) -> dict:
         """Return what was measured after an epoch: if it was the last one, measure it now."""

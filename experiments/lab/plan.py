@@ -17,6 +17,7 @@ from cnnlib.training import NonFiniteLossError, load_checkpoint, pick_device
 from .. import WANTED
 from .command import Command
 from .course import Task
+from .kept import read_kept
 from .recording import recorded
 from .work import Work
 
@@ -104,7 +105,7 @@ def epoch_seconds(work: Work, arm: str) -> float:
         return sum(run["seconds"] for run in ended) / sum(len(run["epochs"]) for run in ended)
     device = provenance.describe_device(str(pick_device(work.experiment.config.device)))
     path = work.command.runs / "epoch_seconds.json"
-    known = json.loads(path.read_text()) if path.exists() else {}
+    known = (read_kept(path) if path.exists() else None) or {}
     key = f"{work.kept.folder.name}, {arm}: {device['name']}, {device['threads']} threads"
     if key not in known:
         known[key] = _timed(work, arm)
