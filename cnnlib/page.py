@@ -43,10 +43,15 @@ def glue(name: str, value) -> None:
 
     prefix = "application/papermill.record/"
     display(
-        {f"{prefix}text/plain": repr(value)},
+        {f"{prefix}text/plain": repr(plain(value))},
         metadata={"scrapbook": {"name": name, "mime_prefix": prefix}},
         raw=True,
     )
+
+
+def plain(value):
+    """Return a number of NumPy's or torch's as Python's own, which prints as nothing but itself."""
+    return value.item() if getattr(value, "ndim", None) == 0 else value
 
 
 def percent(share: float) -> str:
@@ -272,6 +277,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence]) -> Table:
 
 def _cell(value) -> str:
     """Write what stands in a cell."""
+    value = plain(value)
     if value is None:
         return ""
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
+import torch
 
 from cnnlib import page
 from cnnlib.page import table
@@ -25,6 +27,17 @@ def test_glue_is_what_myst_nb_reads(monkeypatch, value):
     myst_nb.glue("name", value, display=False)
     ours, theirs = shown
     assert ours == theirs
+
+
+def test_numbers_of_numpy_and_torch_are_written_as_pythons(monkeypatch):
+    shown = []
+    monkeypatch.setattr(
+        "IPython.display.display", lambda bundle, **_: shown.extend(bundle.values())
+    )
+    page.glue("name", np.int64(61))
+    page.glue("name", torch.tensor(0.5))
+    assert shown == ["61", "0.5"]
+    assert table(["n"], [[np.int64(1234567)], [torch.tensor(3)]]).rows == [["1,234,567"], ["3"]]
 
 
 LAYERS = table(

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from html import escape
 from pathlib import Path
 
 import anywidget
@@ -126,6 +127,13 @@ def test_the_same_is_drawn_every_time(browser):
 
 class Broken(anywidget.AnyWidget):
     _esm = """export default { render() { throw new Error("the lens is cracked"); } };"""
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("words", ["</SCRIPT>", "</script >", "<!--<script>"])
+def test_what_a_widget_says_ends_no_script(browser, words):
+    (still,) = draw(browser, views(ipywidgets.Label(words)))
+    assert escape(words) in still["html"]
 
 
 @pytest.mark.browser

@@ -20,7 +20,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
 from seeing.pages import EMBEDDED, as_webp
-from seeing.widgets import PAGE_HOST, WIDGET_VIEW, page_state, widget_views
+from seeing.widgets import PAGE_HOST, WIDGET_VIEW, page_state, widget_views, within_script
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class Views:
     def page(self) -> str:
         """Return a page of these views alone."""
         views = "".join(VIEW.format(view=json.dumps({"model_id": each})) for each in self.ids)
-        state = json.dumps({"state": self.state}).replace("</script>", r"<\/script>")
+        state = within_script({"state": self.state})
         return PAGE.format(language=self.language, views=views, state=state)
 
 

@@ -131,6 +131,11 @@ def picture_file(url: str, keep: Callable[[str, str, bytes], str]) -> str:
     return keep("picture", kind, b64decode(content))
 
 
+def within_script(state: dict) -> str:
+    """Return a state as JSON that nothing in it can end, or turn into a comment, before its end."""
+    return json.dumps(state).replace("<", r"\u003c")
+
+
 def share_widgets(app, pagename, templatename, context, doctree) -> None:
     """Lighten a page by what its widgets share with others: modules, style sheets, pictures."""
     scripts = getattr(app.env, "nb_metadata", {}).get(pagename, {}).get("js_files", {})
@@ -144,7 +149,7 @@ def share_widgets(app, pagename, templatename, context, doctree) -> None:
     path, attributes = scripts["ipywidgets_state"]
     saved = json.loads(attributes["body"])
     modules, styles = lighten(saved["state"], keep)
-    body = json.dumps(saved).replace("</script>", r"<\/script>")
+    body = within_script(saved)
     scripts["ipywidgets_state"] = (path, attributes | {"body": body})
     for style in sorted(styles):  # after the theme's and the book's own
         app.add_css_file(f"widgets/{PurePosixPath(style).name}", priority=900)
