@@ -384,6 +384,16 @@ def test_an_ended_run_is_kept(full, ran):
     assert len(ran) == 3
 
 
+def test_a_record_of_one_seed_does_not_take_the_place_of_one_of_three(tmp_path, full):
+    three = full(ONE, seeds=3)
+    assert not three.sketch
+    with pytest.raises(ValueError, match=r"full record of tiny with 3 seeds.*--seeds"):
+        full(ONE)
+    with pytest.raises(ValueError, match="this one is short"):
+        conduct(ONE, Command("short", 3, to=tmp_path))
+    assert records.load("tiny", tmp_path) == three
+
+
 @pytest.mark.parametrize(
     "damaged", ["", "{", "{}", "[]", "null", '{"run": {}}', '{"run": {"arm": "as it is"}}']
 )

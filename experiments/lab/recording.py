@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from shutil import copyfileobj
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ def recorded(work: Work) -> records.Record:
     Raises
     ------
     ValueError
-        If no run has ended.
+        If no run has ended, or the record that is there says more than this one would.
     """
     missing, ended = work.missing(), work.ended()
     if not ended:
@@ -43,10 +44,26 @@ def recorded(work: Work) -> records.Record:
 
 def _written(work: Work, ended: dict[Task, dict], missing: int) -> records.Record:
     record = record_of(work, ended, missing)
+    require_better(record, work.command.records)
     print("record:", records.save(record, work.command.records))
     for sentence in sentences(record, work.experiment.claim, _against(work.experiment.arms)):
         print(sentence)
     return record
+
+
+def require_better(record: records.Record, folder: Path) -> None:
+    """Raise `ValueError` where a record would take the place of one that says more."""
+    if not (folder / f"{record.name}.json").exists():
+        return
+    there = records.load(record.name, folder)
+    if (there.profile, bool(there.sketch)) == ("full", False) and (
+        record.profile == "short" or record.sketch
+    ):
+        seeds = len({run["seed"] for run in there.runs})
+        raise ValueError(
+            f"{folder} holds a full record of {record.name} with {seeds} seeds, and this one is "
+            f"{record.sketch or 'short'}: ask for as many by --seeds, or write elsewhere by --to."
+        )
 
 
 def _against(arms: dict) -> dict[str, str]:
