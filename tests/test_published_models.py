@@ -271,6 +271,13 @@ def test_resnets_have_as_many_layers_as_they_say(name, preactivation):
 # ---- residual blocks -----------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("block", [BasicBlock, PreactivationBasicBlock])
+@pytest.mark.parametrize("channels", [1, 8])
+def test_option_a_takes_no_channels_away(block, channels):
+    with pytest.raises(ValueError, match=f"from 16 to {channels} a block needs shortcut='B'"):
+        block(16, channels, 1, "A")
+
+
 def test_option_a_by_hand():
     x = torch.arange(1.0, 10.0).reshape(1, 1, 3, 3)
     corners = [[1.0, 3.0], [7.0, 9.0]]

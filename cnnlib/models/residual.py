@@ -68,6 +68,11 @@ class Block(nn.Module):
         B, a 1x1 convolution. Elsewhere it is added as it is. None for a plain network: the same
         branch, and nothing added.
 
+    Raises
+    ------
+    ValueError
+        If option A would have to take channels away.
+
     Attributes
     ----------
     downsample : torch.nn.Module or None
@@ -93,6 +98,11 @@ class Block(nn.Module):
     def reshaping(self, in_channels: int, out_channels: int, stride: int) -> nn.Module:
         """Return what brings the input to the branch's shape."""
         if self.shortcut == "A":
+            if out_channels < in_channels:
+                raise ValueError(
+                    f"option A can only add channels: from {in_channels} to {out_channels} a "
+                    "block needs shortcut='B'"
+                )
             return OptionA(out_channels, stride)
         projection = nn.Sequential(conv(in_channels, out_channels, 1, stride))
         if self.norm_after_projection:

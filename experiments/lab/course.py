@@ -111,6 +111,9 @@ class Course:
         """Leave out the classes that the networks are not to see."""
         if not self.without:
             return images
+        if unknown := set(self.without) - set(images.classes):
+            named = ", ".join(sorted(unknown))
+            raise ValueError(f"{images.name} has no class {named}: {', '.join(images.classes)}.")
         return images.only(*(name for name in images.classes if name not in self.without))
 
     def loader(self, parts: dict) -> Load:
