@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +75,7 @@ TINY = Experiment(
 ONE = replace(TINY, arms={"as it is": Arm(linear)})
 KEPT = replace(
     ONE,
-    arms={"lenet": Arm(lambda classes: create_model("lenet5", num_classes=classes, in_channels=3))},
+    arms={"lenet": Arm(partial(create_model, "lenet5", in_channels=3))},
     keep="lenet",
 )
 
@@ -87,6 +88,19 @@ def numpys(model, load, parts):
 def not_a_number(model, load, parts):
     """Measure nothing."""
     return {"n": float("nan")}
+
+
+def its_own(model, load, parts):
+    """Measure what no other arm does."""
+    return {"own": True}
+
+
+SEEN = []
+
+
+def remember(model, images):
+    """Ready a network for pictures by keeping them."""
+    SEEN.append((model, images))
 
 
 def an_object(model, load, parts):
@@ -163,7 +177,7 @@ def test_the_pictures_are_those_that_the_record_names(full):
 
 
 def test_an_arm_may_measure_something_of_its_own(full):
-    own = Arm(linear, measure=lambda *_: {"own": True})
+    own = Arm(linear, measure=its_own)
     record = full(replace(TINY, arms={"as it is": Arm(linear), "measured": own}))
     assert [set(run) & {"seen", "own"} for run in record.runs] == [{"seen"}, {"own"}]
 
@@ -197,11 +211,7 @@ def test_seeds_are_paired(full):
 
 
 def test_an_arm_may_have_its_own_batches_and_be_prepared(full):
-    seen = []
-
-    def remember(model, images):
-        seen.append((model, images))
-
+    SEEN.clear()
     own = Arm(linear, batch_size=90, prepare=remember)
     record = full(replace(TINY, arms={"own": own}))
     assert record.config["arms"]["own"] == {
@@ -211,7 +221,7 @@ def test_an_arm_may_have_its_own_batches_and_be_prepared(full):
         "prepared_by": "remember",
     }
     assert [epoch["steps"] for epoch in record.runs[0]["epochs"]] == [3, 3]  # of 270 pictures
-    (model, images), *others = seen
+    (model, images), *others = SEEN
     assert isinstance(model, nn.Module)
     assert not others
     assert images.shape == (270, 3, 32, 32)
@@ -370,6 +380,29 @@ def test_an_arm_that_is_not_there_is_refused():
         replace(TINY, keep="resnet")
     with pytest.raises(ValueError, match="by which to choose"):
         replace(TINY, rates=Rates(), held_out=False)
+
+
+@pytest.mark.parametrize("nameless", [lambda classes: linear(classes), partial(linear, object())])
+def test_what_no_name_tells_apart_is_refused_before_anything_runs(nameless, full, ran):
+    with pytest.raises(ValueError, match=r"known by that|no name that lasts"):
+        full(replace(ONE, arms={"as it is": Arm(nameless)}))
+    assert not ran
+
+
+def test_a_closure_and_a_method_are_refused():
+    held = 3
+
+    def closed(classes):
+        return linear(classes + held)
+
+    for work in (closed, [].append, partial(closed, 1), partial(linear, closed)):
+        with pytest.raises(ValueError, match="does not say what it does"):
+            arms.described(work)
+
+
+def test_functions_are_described_with_what_they_are_given():
+    work = partial(linear, [1, "a"], width=partial(its_own, None), rate=0.5)
+    assert arms.described(work) == "linear([1, 'a'], width=its_own(None), rate=0.5)"
 
 
 # --- What is kept of runs ---------------------------------------------------------------------
@@ -684,6 +717,31 @@ def test_a_grid_has_an_end():
     assert len(grids(lambda _: math.inf)[0]) == Rates().most
 
 
+@pytest.mark.parametrize("wrong", [{"share": 0}, {"share": 1.5}, {"seeds": 0}, {"most": 2}])
+def test_a_search_that_is_none_is_refused(wrong):
+    ((name, value),) = wrong.items()
+    with pytest.raises(ValueError, match=f"{name}={value}"):
+        Rates(**wrong)
+
+
+def test_no_rate_is_chosen_by_the_test():
+    with pytest.raises(ValueError, match="points of test accuracy: trials see no test"):
+        Rates(by=TEST_ACCURACY)
+    with pytest.raises(ValueError, match="points of test accuracy: trials see no test"):
+        replace(TINY, rates=Rates(), claim=TEST_ACCURACY)
+
+
+@pytest.mark.slow
+def test_an_arm_that_diverges_at_every_rate_says_so(full, monkeypatch):
+    def explode(self, task, *rest):
+        raise NonFiniteLossError("the loss is nan")
+
+    monkeypatch.setattr(Experiment, "one", explode)
+    lost = replace(TUNED, rates=Rates(by=VALIDATION_LOSS, most=4))
+    with pytest.raises(ValueError, match=r"as it is diverges .* rates 0.00\d+, "):
+        full(lost)
+
+
 def test_a_trial_takes_a_share_of_the_budget():
     assert [Rates().epochs(n) for n in (1, 2, 20, 100)] == [1, 1, 5, 25]
 
@@ -945,7 +1003,23 @@ def test_the_plan_goes_on_where_one_experiment_diverges(two_wanted, tmp_path, ca
 
     monkeypatch.setattr(Experiment, "one", explode)
     plan.plan({"profile": "full", "to": tmp_path}, minutes=10)
-    assert "tiny stops: the loss is nan" in capsys.readouterr().out
+    assert "tiny is passed over: the loss is nan" in capsys.readouterr().out
+    assert len(records.load("other", tmp_path).runs) == 3
+
+
+@pytest.mark.parametrize("damaged", ["record", "checkpoint"])
+def test_the_plan_goes_on_where_a_file_is_damaged(damaged, two_wanted, tmp_path, capsys):
+    work = Work(replace(TUNED, name="tiny"), Command("full", 2, to=tmp_path))
+    if damaged == "record":
+        (tmp_path / "tiny.json").write_text("{")
+    for task in work.missing():
+        path = work.path(task).with_suffix(".pt")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"nothing" if damaged == "checkpoint" else b"")
+        if damaged == "record":
+            path.unlink()
+    plan.plan({"profile": "full", "to": tmp_path}, minutes=10)
+    assert "tiny is passed over: " in capsys.readouterr().out
     assert len(records.load("other", tmp_path).runs) == 3
 
 

@@ -74,8 +74,33 @@ def at_rate(config: TrainConfig, lr: float) -> TrainConfig:
 
 
 def described(work: Callable) -> str:
-    """Return a function's name, and what it is called with: ``"build('tanh')"``."""
-    if not isinstance(work, partial):
-        return work.__name__
-    given = [*map(repr, work.args), *(f"{key}={value!r}" for key, value in work.keywords.items())]
-    return f"{described(work.func)}({', '.join(given)})"
+    """Return a function's name, and what it is called with: ``"build('tanh')"``.
+
+    Raises
+    ------
+    ValueError
+        If that does not tell it from others: it has no name, or holds what its name does not say.
+    """
+    if isinstance(work, partial):
+        given = [_said(each) for each in work.args]
+        given += [f"{key}={_said(each)}" for key, each in work.keywords.items()]
+        return f"{described(work.func)}({', '.join(given)})"
+    name = getattr(work, "__name__", "<object>")
+    hidden = getattr(work, "__closure__", None) or getattr(work, "__self__", None) is not None
+    if name.startswith("<") or hidden:
+        raise ValueError(
+            f"{work!r} does not say what it does, and a run is known by that: write a function at "
+            "the top of the experiment's file, and hand numbers and text to it by partial."
+        )
+    return name
+
+
+def _said(value) -> str:
+    """Return a value as it stands in a record: plain, or a function's name."""
+    if callable(value):
+        return described(value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_said, value))}]"
+    if value is None or isinstance(value, bool | int | float | str):
+        return repr(value)
+    raise ValueError(f"{value!r} has no name that lasts: give partial numbers, text, functions.")

@@ -37,7 +37,8 @@ class Experiment(Course):
     Raises
     ------
     ValueError
-        If it names an arm that it has not, or is to choose without pictures held out for that.
+        If it names an arm that it has not, is to choose without pictures held out for that, or by
+        what the test says.
     """
 
     budgets: tuple[int, ...] = ()
@@ -53,6 +54,9 @@ class Experiment(Course):
                 raise ValueError(f"{self.name} has no arm {arm!r}; it has {', '.join(self.arms)}.")
         if (self.rates or self.keep) and not self.held_out:
             raise ValueError(f"{self.name} holds no pictures out, by which to choose.")
+        for arm in self.arms:
+            if (rates := self.rates_of(arm)) and not rates.by:
+                replace(rates, by=self.claim)  # which it refuses where no rate is chosen by it
 
     def shortened(self) -> Experiment:
         """Return the same experiment, two epochs on 500 pictures: enough to see it work."""

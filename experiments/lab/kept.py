@@ -46,7 +46,7 @@ class Kept:
 
     def path(self, name: str, facts: dict) -> Path:
         """Return where a run of these facts is kept, or would be."""
-        digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
+        digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=jsonable).encode())
         return self.folder / f"{slug(name)}.{digest.hexdigest()[:12]}.json"
 
     def found(self, path: Path, with_weights: bool = False) -> dict | None:
@@ -72,7 +72,7 @@ class Kept:
         if not processes.is_first():
             return
         try:
-            text = json.dumps({"facts": facts, "run": run}, allow_nan=False, default=plain)
+            text = json.dumps({"facts": facts, "run": run}, allow_nan=False, default=jsonable)
         except ValueError as error:
             raise ValueError(f"{path.stem} measured what no record can hold: {error}") from None
         write_atomically(path, lambda file: file.write(text.encode()))
@@ -81,7 +81,7 @@ class Kept:
         _notes(checkpoint).unlink(missing_ok=True)
 
 
-def plain(value):
+def jsonable(value):
     """Return what JSON can hold in the place of an array, a tensor or a path."""
     if hasattr(value, "tolist"):
         return value.tolist()

@@ -6,7 +6,7 @@ import io
 import json
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from importlib import import_module
 
@@ -37,7 +37,8 @@ def plan(options: dict, minutes: float | None = None) -> None:
         writes its record.
     """
     for work in wanted(options):
-        print(line(work), flush=True)
+        with passing_over(work.experiment.name):
+            print(line(work), flush=True)
     if minutes is not None:
         run(wanted(options), 60 * minutes)
 
@@ -48,9 +49,19 @@ def wanted(options: dict) -> Iterator[Work]:
     One at a time: each has its own pictures.
     """
     for name, seeds in WANTED.items():
-        command = Command(seeds=seeds, **options)
-        if not is_recorded(name, command):
-            yield Work(import_module(f"experiments.{name}").EXPERIMENT, command)
+        with passing_over(name):
+            command = Command(seeds=seeds, **options)
+            if not is_recorded(name, command):
+                yield Work(import_module(f"experiments.{name}").EXPERIMENT, command)
+
+
+@contextmanager
+def passing_over(name: str) -> Iterator[None]:
+    """Go on with the next experiment where one cannot: it diverges, is damaged or runs already."""
+    try:
+        yield
+    except (NonFiniteLossError, OSError, ValueError) as error:
+        print(f"{name} is passed over: {error}", flush=True)
 
 
 def is_recorded(name: str, command: Command) -> bool:
@@ -76,14 +87,11 @@ def run(works: Iterable[Work], allowed: float) -> None:
     """Do what is missing, in order, as long as it fits into so many seconds."""
     ends = time.monotonic() + allowed
     for work in works:
-        try:
+        with passing_over(work.experiment.name):
             while task := _first_that_fits(work, ends - time.monotonic()):
                 work.do(task)
-        except NonFiniteLossError as error:
-            print(f"{work.experiment.name} stops: {error}", flush=True)
-            continue
-        if not work.missing():
-            recorded(work)
+            if not work.missing():
+                recorded(work)
 
 
 def _first_that_fits(work: Work, left: float) -> Task | None:

@@ -22,11 +22,14 @@ class Quantity:
         Reads it from a run; infinite where the run did not get there.
     more_is_better
         Whether the larger one wins.
+    needs_test
+        Whether it is read from the test, as no choice may be.
     """
 
     name: str
     of: Read
     more_is_better: bool = False
+    needs_test: bool = False
 
     def cost(self, run: dict | None) -> float:
         """Return the quantity as something to make small; infinite where the run came to no end."""
@@ -61,7 +64,10 @@ VALIDATION_ACCURACY = Quantity(
     "points of validation accuracy", _at_the_end("validation_accuracy", 100), more_is_better=True
 )
 TEST_ACCURACY = Quantity(
-    "points of test accuracy", lambda run: 100 * run["test"]["test"]["accuracy"], True
+    "points of test accuracy",
+    lambda run: 100 * run["test"]["test"]["accuracy"],
+    more_is_better=True,
+    needs_test=True,
 )
 TRAINING_ERROR = Quantity(
     "points of training error", lambda run: 100 * _training_error(run["epochs"][-1])

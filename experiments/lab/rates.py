@@ -23,13 +23,29 @@ class Rates:
     seeds
         How many seeds try each rate; the mean of their costs counts.
     most
-        How many rates are tried at most.
+        How many rates are tried at most, 3 or more.
+
+    Raises
+    ------
+    ValueError
+        If one of them is out of range, or the quantity needs the test.
     """
 
     by: Quantity | None = None
     share: float = 0.25
     seeds: int = 2
     most: int = 9
+
+    def __post_init__(self):
+        if not 0 < self.share <= 1:
+            raise ValueError(
+                f"share={self.share} of the budget; more than 0, up to 1, is possible."
+            )
+        if self.seeds < 1 or self.most < 3:
+            found = f"seeds={self.seeds}, most={self.most}"
+            raise ValueError(f"{found}; a search takes at least one seed and three rates.")
+        if self.by and self.by.needs_test:
+            raise ValueError(f"Rates are not chosen by {self.by.name}: trials see no test picture.")
 
     def shortened(self) -> Rates:
         """Return the same for a short run: three rates on one seed."""

@@ -56,13 +56,13 @@ def require_better(record: records.Record, folder: Path) -> None:
     if not (folder / f"{record.name}.json").exists():
         return
     there = records.load(record.name, folder)
-    if (there.profile, bool(there.sketch)) == ("full", False) and (
-        record.profile == "short" or record.sketch
-    ):
+    is_whole = there.profile == "full" and not there.sketch
+    why = "short" if record.profile == "short" else record.sketch
+    if is_whole and why:
         seeds = len({run["seed"] for run in there.runs})
         raise ValueError(
             f"{folder} holds a full record of {record.name} with {seeds} seeds, and this one is "
-            f"{record.sketch or 'short'}: ask for as many by --seeds, or write elsewhere by --to."
+            f"{why}: ask for as many by --seeds, or write elsewhere by --to."
         )
 
 

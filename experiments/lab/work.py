@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property, partial
 from pathlib import Path
 from statistics import mean
@@ -94,7 +95,13 @@ class Work:
         return Task(arm, budget, seed, lr, epochs, is_trial=bool(trial))
 
     def rate(self, budget: int, arm: str) -> tuple[float, list[Task]]:
-        """Return the best rate found so far, and the trials that are missing to be sure."""
+        """Return the best rate found so far, and the trials that are missing to be sure.
+
+        Raises
+        ------
+        ValueError
+            If all have been tried, and the arm gets nowhere with any.
+        """
         own, rates = self.experiment.own_config(arm, 0).lr, self.experiment.rates_of(arm)
         if rates is None:
             return own, []
@@ -108,7 +115,14 @@ class Work:
                 return own, waiting
             cost = self.chosen_by(arm).cost
             costs = {lr: mean(cost(self.found(t)) for t in trials[lr]) for lr in grid}
-        return cheapest(costs), []
+        best = cheapest(costs)
+        if math.isinf(costs[best]):
+            tried = ", ".join(f"{lr:.4g}" for lr in sorted(costs))
+            raise ValueError(
+                f"{arm} diverges or does not get there ({self.chosen_by(arm).name}) at any of the "
+                f"rates {tried}: begin elsewhere, or allow its trials a larger share."
+            )
+        return best, []
 
     def chosen_by(self, arm: str) -> Quantity:
         """Return what chooses the rate of an arm."""
