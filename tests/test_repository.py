@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import dis
 import hashlib
 import importlib.util
 import json
@@ -13,6 +14,7 @@ import sys
 import tomllib
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from types import CodeType
 
 import nbformat
 import pytest
@@ -106,6 +108,43 @@ def cell_complaints(cell) -> list[str]:
     return found
 
 
+def code_within(code: CodeType) -> list[CodeType]:
+    """Return the code of all functions, classes and comprehensions in a piece of code."""
+    within = [part for part in code.co_consts if isinstance(part, CodeType)]
+    return within + [inner for part in within for inner in code_within(part)]
+
+
+def names_of(source: str) -> tuple[set[str], set[str]]:
+    """Return the names that a cell takes from the cells before it, and those that it gives."""
+    code = compile(python(source), "cell", "exec")
+    taken, given = set(), set()
+    for step in dis.get_instructions(code):
+        if step.opname == "STORE_NAME":
+            given.add(step.argval)
+        elif step.opname == "LOAD_NAME" and step.argval not in given:
+            taken.add(step.argval)
+    inner = [step for part in code_within(code) for step in dis.get_instructions(part)]
+    called_later = {s.argval for s in inner if s.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    return taken | called_later - given, given
+
+
+def hidden_names(cells: list[dict]) -> list[str]:
+    """Say which code cells of a page use a name that a reader has never seen defined."""
+    found, hidden = [], set()
+    for index, cell in enumerate(cells, start=1):
+        taken, given = names_of(cell["source"])
+        if "remove-cell" in cell["metadata"].get("tags", []):
+            hidden |= given
+            continue
+        found += [
+            f"code cell {index}: it uses {name}, which a cell defines that the page leaves out: "
+            "fold that cell by the tag hide-input, or define the name where one sees it"
+            for name in sorted(taken & hidden)
+        ]
+        hidden -= given
+    return found
+
+
 def is_run(cell) -> bool:
     """Tell whether a cell was run, as far as one can tell once its pictures are taken away."""
     tagged = notebooks.IGNORED in cell["metadata"].get("tags", [])
@@ -146,6 +185,7 @@ def notebook_complaints(notebook, url: str = URL) -> list[str]:
         found += [f"code cell {index}: {complaint}" for complaint in cell_complaints(cell)]
         if not is_run(cell):
             found.append(f"code cell {index}: never run, so nothing is compared")
+    found += hidden_names([install, *cells])
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown" and re.search(r"!\[\s*\]\(", cell["source"]):
             found.append("an image in the text without alternative text")
@@ -255,6 +295,25 @@ def test_other_bad_notebooks_are_caught():
     tags = {"tags": [notebooks.IGNORED]}
     ignored = with_change(lambda n: n["cells"][cell].update(metadata=tags, outputs=[]))
     assert "0% of the cells" in ignored
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["print(x)", "x = x + 1", "def f():\n    return [x for _ in range(3)]", "class A:\n    y = x"],
+)
+def test_a_name_that_no_reader_has_seen_is_caught(source):
+    def complaints(*cells):
+        """Read cells as they stand on a page, one that begins with # as left out of it."""
+        pairs = [({"tags": ["remove-cell"] * text.startswith("#")}, text) for text in cells]
+        return hidden_names([{"source": text, "metadata": metadata} for metadata, text in pairs])
+
+    [complaint] = complaints("# left out\nx = 1", source)
+    assert complaint.startswith("code cell 2: it uses x,")
+    assert complaints("x = 1", source) == []
+    assert complaints("# left out\nx = 1", "x = 2", source) == []
+    assert complaints("x = 1", "# left out\nx = 2", source)
+    assert complaints("# left out\nx = 1", "# left out too\nprint(x)") == []
+    assert complaints("# left out\nx = 1", "y = [x for x in 'ab']\nfor x in y:\n    print(x)") == []
 
 
 def test_a_comment_in_a_code_fence_is_no_title():
