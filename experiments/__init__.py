@@ -12,6 +12,7 @@ WANTED = {
     "alexnet_tricks": 3,
     "compared": 3,
     "resnet20_eight_classes": 3,
+    "fine_tuning": 3,
     "pooling_shift": 3,
     "vgg_kernels": 3,
     "cifar10_fast": 5,

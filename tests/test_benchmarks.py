@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import time_to_accuracy, training_steps, training_throughput
+from benchmarks import shipped_networks, time_to_accuracy, training_steps, training_throughput
 from benchmarks.recording import RESULTS, conditions
-from cnnlib import data
+from cnnlib import data, records
 from cnnlib.models import create_model
+from cnnlib.prediction import load_model
 from experiments import cifar10_fast
 
-BY_TRAINING = ["networks", "training_steps", "training_throughput"]
+COMPUTED = ["networks", "training_steps", "training_throughput"]
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def recorded(name: str) -> dict:
     return json.loads((RESULTS / f"{name}.json").read_text())
 
 
-@pytest.mark.parametrize("name", BY_TRAINING)
+@pytest.mark.parametrize("name", COMPUTED)
 def test_a_result_names_its_device_and_versions(name):
     result = recorded(name)
     assert result["device"]["name"]
@@ -163,6 +164,40 @@ def test_the_summary_compares_with_the_first_recipe():
         "textbook  reached after 11.0 epochs, 100 s, 3 TFLOP: 1.00 times as fast",
         "fast      NOT REACHED after 3.0 epochs, 25 s, 9 TFLOP: 4.00 times as fast",
     ]
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    """Return the shipped ResNet-20."""
+    record = records.load(shipped_networks.RECORD)
+    return load_model(records.results_folder() / record.checkpoint["file"]).eval()
+
+
+def test_a_cat_detector_is_as_good_as_the_pairs_it_gets_right(shipped):
+    images = data.stand_in(1, 60)[1]
+    found = shipped_networks.cat_detectors(shipped, images)
+    (batch,) = shipped_networks.served(images)
+    with torch.no_grad():
+        opinion = shipped(batch).softmax(dim=1)[:, 3]
+        channels = torch.relu(shipped.bn1(shipped.conv1(batch)))
+    cats, others = opinion[images.labels == 3], opinion[images.labels != 3]
+    assert found["network"] == pytest.approx((cats[:, None] > others).double().mean())
+    assert found["first_layer"] >= 0.5
+    for channel, share in zip(channels.swapaxes(0, 1), found["positive"], strict=True):
+        assert share == pytest.approx((channel > 0).double().mean())
+
+
+def test_turns_are_counted_on_the_middle_of_each_picture(shipped):
+    images = data.stand_in(1, 60)[1]
+    found = shipped_networks.turns(shipped, images)
+    (batch,) = shipped_networks.served(images)
+    with torch.no_grad():
+        said = shipped(batch[..., 4:28, 4:28]).argmax(dim=1).numpy()
+    assert found["accuracy"]["straight"] == pytest.approx((said == images.labels).mean())
+    for name, (lost, half) in found["points_lost"].items():
+        straight, turned = (found["accuracy"][each] for each in ("straight", name))
+        assert lost == pytest.approx(100 * (straight - turned))
+        assert half > 0
 
 
 def test_settings_that_change_the_speed_are_named(monkeypatch):

@@ -18,6 +18,7 @@ from experiments import (
     compared,
     fast_steps,
     fast_trials,
+    fine_tuning,
     residual_blocks,
     resnet20_cifar10,
     resnet20_eight_classes,
@@ -61,6 +62,48 @@ def test_the_second_capstone_never_sees_what_the_first_one_teaches_it():
     assert eight.without == ("cat", "dog")
     assert replace(eight.config, epochs=60) == ten.config
     assert eight.arms == ten.arms
+
+
+def named(images: data.ImageSet) -> data.ImageSet:
+    """Return drawn pictures under CIFAR-10's names: only what is counted matters."""
+    return data.ImageSet(images.images, images.labels, data.CIFAR10_CLASSES, images.name)
+
+
+@pytest.fixture
+def short_fine_tuning(monkeypatch):
+    """Return the experiment in one epoch, on pictures of which some are called cats and dogs."""
+    drawn = [named(images) for images in data.stand_in(train=2500, test=200)]
+    monkeypatch.setattr(data, "cifar10", lambda fallback: drawn)
+    config = replace(fine_tuning.EXPERIMENT.config, epochs=1, device="cpu", precision="fp32")
+    return replace(fine_tuning.EXPERIMENT, config=config, budgets=(1,), rates=None)
+
+
+def test_fine_tuning_learns_from_a_hundred_pictures_of_each_new_class(short_fine_tuning):
+    parts = short_fine_tuning.load(Command("full"))
+    assert fine_tuning.PAIR == ("cat", "dog")
+    assert parts["train"].classes == parts["test"].classes == fine_tuning.PAIR
+    assert torch.tensor(parts["train"].labels).bincount().tolist() == [100, 100]
+    assert len(parts["familiar"]) == 160
+    assert not set(parts["familiar"].classes) & set(fine_tuning.PAIR)
+    images, _ = next(iter(short_fine_tuning.loader(parts)(parts["test"], 1)))
+    mean, std = (torch.tensor(fine_tuning.NORMAL[name]).view(3, 1, 1) for name in ("mean", "std"))
+    by_hand = (torch.from_numpy(parts["test"].images[0]) / 255 - mean) / std
+    torch.testing.assert_close(images[0], by_hand)
+
+
+@pytest.mark.slow
+def test_the_fine_tuned_network_begins_with_the_weights_that_ship(short_fine_tuning, tmp_path):
+    arm = short_fine_tuning.arms["fine-tuned"]
+    tuned, known = arm.build(2), fine_tuning.knows_eight()
+    assert torch.equal(tuned.layer3[2].conv2.weight, known.layer3[2].conv2.weight)
+    assert tuned.fc.weight.shape == (2, 64)
+    record = full(short_fine_tuning, tmp_path)
+    random, begun = record.runs
+    assert "after_looking" not in random
+    looked = begun["after_looking"]
+    assert looked["eval"]["n"] == looked["training"]["n"] == 160
+    assert looked["eval"]["loss"] != looked["training"]["loss"]
+    assert tuple(record.config["mean"]) == tuple(fine_tuning.NORMAL["mean"])
 
 
 def test_alexnets_activations_learn_at_a_constant_rate_without_regularisation():
