@@ -72,16 +72,14 @@ colab: $(OLD)/.ready ## run the widgets' Python side under Colab's ipywidgets
 	$(OLD)/bin/python -m pytest -q -p no:cacheprovider tests/test_ipywidgets.py
 
 notebooks: $(READY) ## run every notebook and refresh its committed text outputs
-	$(BIN)/python tools/stamp.py
 	$(BIN)/python tools/notebooks.py book/*.ipynb
 
 full: $(READY)  ## run the long experiments that results/ lacks: days; it goes on where it was
 	$(BIN)/python -m experiments plan --profile full --minutes inf
 
-lint: $(READY)  ## check style, format and the stamped address
+lint: $(READY)  ## check style and format
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/python tools/stamp.py --check
 
 lock:           ## compile requirements.in to requirements.txt; needs uv
 	uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \

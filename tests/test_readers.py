@@ -13,21 +13,24 @@ import sys
 from base64 import b64decode, b64encode
 from itertools import chain
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import imageio.v3 as imageio
 import nbformat
 import numpy as np
 import pytest
+from address import find_repository
 from browsing import NoChromium
 from bs4 import BeautifulSoup
+from IPython.core.inputtransformer2 import TransformerManager
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from readers.builder import ReaderBuilder, site_address
+from readers.builder import ReaderBuilder
 from readers.cells import NO_WIDGET, code_cell, read_cells
 from readers.drawings import NOT_DRAWN, WIDTH, draw, draw_all
 from readers.first import duration
+from readers.install import install_cell
 from readers.markdown import MARK, Table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -133,7 +136,8 @@ def test_a_name_is_given_once(notebook):
 
 
 def code_of(notebook) -> list:
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+    """Return the code cells of a notebook but the one that fetches the package."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code" and cell.id != "install"]
 
 
 def test_all_code_is_there_in_its_order(source, notebook):
@@ -145,8 +149,11 @@ def test_all_code_is_there_in_its_order(source, notebook):
 
 def test_text_and_code_stand_in_the_order_of_the_source(source, notebook):
     written = [cell.id for cell in nbformat.read(source, as_version=4).cells]
-    read = [cell.id for cell in notebook.cells[1:] if not cell.id.endswith("-caption")]
-    assert read == [name for name in written if name in set(read)]
+    about, title, install, *read = [
+        cell.id for cell in notebook.cells if not cell.id.endswith("-caption")
+    ]
+    assert (about, title, install) == ("about", written[0], "install")
+    assert read == [name for name in written[1:] if name in set(read)]
     assert [cell.id for cell in notebook.cells if cell.id.endswith("-caption")] == [
         f"{before.id}-caption"
         for before, cell in zip(notebook.cells, notebook.cells[1:], strict=False)
@@ -265,7 +272,8 @@ def test_each_element_is_plain_markdown(small):
 
 @pytest.mark.slow
 def test_removed_cells_keep_their_place_and_a_caption_follows_its_cell(small):
-    assert [cell.source.splitlines()[-1] for cell in small.cells[2:]] == [
+    assert small.cells[2].id == "install"
+    assert [cell.source.splitlines()[-1] for cell in small.cells[3:]] == [
         "glue('n', 7)",
         "6",
         '<a id="fig-one"></a>**Fig. 1** It is *six*.',
@@ -384,21 +392,6 @@ def test_a_table_keeps_its_numbers_and_its_bars():
 
 
 @pytest.mark.parametrize(
-    ("base", "repository", "site"),
-    [
-        ("", "https://github.com/OWNER/book", ""),
-        ("", "https://github.com/ada/book", "https://ada.github.io/book"),
-        ("https://book.org/", "https://github.com/ada/book", "https://book.org"),
-        ("", "https://example.org/ada/book", ""),
-        ("", "", ""),
-    ],
-)
-def test_the_address_of_the_pages(base, repository, site):
-    theme = {"repository_url": repository}
-    assert site_address(SimpleNamespace(html_baseurl=base, html_theme_options=theme)) == site
-
-
-@pytest.mark.parametrize(
     ("base", "chapter", "text"),
     [
         ("", "02_convolution.ipynb", ""),
@@ -413,3 +406,56 @@ def test_what_a_link_leads_to(base, chapter, text):
     assert builder.get_relative_uri("book/intro", "book/02_convolution") == chapter
     assert builder.get_relative_uri("book/intro", "book/data") == text
     assert builder.get_relative_uri("book/data", "book/data") == ""
+
+
+# --- The install cell -----------------------------------------------------------------------------
+
+
+def run_install_cell(monkeypatch, repository, *, colab: bool, found: bool) -> list:
+    """Run the install cell where the package is found, or not; return what it did."""
+    did = []
+    shell = SimpleNamespace(run_line_magic=lambda *line: did.append(line))
+    output = SimpleNamespace(enable_custom_widget_manager=lambda: did.append("widgets"))
+    if colab:
+        monkeypatch.setitem(sys.modules, "google", ModuleType("google"))
+        monkeypatch.setitem(sys.modules, "google.colab", SimpleNamespace(output=output))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: {"cnnlib": found}[name] or None)
+    code = TransformerManager().transform_cell(install_cell(repository).source)
+    exec(compile(code, "the install cell", "exec"), {"get_ipython": lambda: shell})
+    return did
+
+
+def test_the_install_cell_fetches_on_colab_alone(monkeypatch):
+    address = "file:///a/copy"
+    assert run_install_cell(monkeypatch, address, colab=False, found=True) == []
+    assert run_install_cell(monkeypatch, address, colab=True, found=True) == [
+        ("pip", 'install -q "cnnlib @ git+file:///a/copy"'),
+        "widgets",
+    ]
+    assert run_install_cell(monkeypatch, None, colab=True, found=True) == ["widgets"]
+
+
+@pytest.mark.parametrize("colab", [False, True])
+@pytest.mark.parametrize(
+    ("repository", "told"),
+    [
+        ("https://github.com/ada/book", "pip could not fetch it from https://github.com/ada/book"),
+        (None, "the address of the book was not known"),
+    ],
+)
+def test_the_install_cell_says_what_to_do_where_the_package_is_missing(
+    monkeypatch, repository, told, colab
+):
+    with pytest.raises(ModuleNotFoundError, match="cnnlib, is not here") as error:
+        run_install_cell(monkeypatch, repository, colab=colab, found=False)
+    assert told in str(error.value)
+    assert "make lab" in str(error.value)
+
+
+def test_the_install_cell_knows_the_address_and_is_folded(built, notebook):
+    install = notebook.cells[2]
+    assert install.metadata.cellView == "form"
+    assert install.metadata.jupyter.source_hidden
+    repository = find_repository(ROOT)
+    assert ("%pip install -q" in install.source) == bool(repository)
+    assert repository is None or f'"cnnlib @ git+{repository}"' in install.source

@@ -1,4 +1,4 @@
-"""The house's own rules: notebooks, imports, vendored files, stamps, and what is said where."""
+"""The house's own rules: notebooks, imports, vendored files, and what is said where."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from types import CodeType
 
 import nbformat
 import pytest
-import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
@@ -33,8 +32,7 @@ def load_tool(name: str):
     return module
 
 
-stamp, notebooks = load_tool("stamp"), load_tool("notebooks")
-URL = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
+notebooks = load_tool("notebooks")
 
 
 def tracked_files() -> list[Path]:
@@ -160,7 +158,7 @@ def compared_share(notebook) -> float:
     return 1.0 if not any(ignored) else printing / (printing + sum(ignored))
 
 
-def notebook_complaints(notebook, url: str = URL) -> list[str]:
+def notebook_complaints(notebook) -> list[str]:
     """Say what is wrong with a notebook."""
     found = []
     first = notebook["cells"][0]
@@ -175,17 +173,11 @@ def notebook_complaints(notebook, url: str = URL) -> list[str]:
         found.append("it must begin with its one title")
     if re.match(r"# (chapter )?\d", first["source"], re.IGNORECASE):
         found.append("its title carries a number; the file name does that")
-    install, *cells = code_cells(notebook)
-    if (
-        install["source"] != stamp.INSTALL.format(url=url)
-        or install["metadata"]["tags"] != stamp.TAGS
-    ):
-        found.append("its first code cell is not the stamped install cell")
-    for index, cell in enumerate(cells, start=2):
+    for index, cell in enumerate(code_cells(notebook), start=1):
         found += [f"code cell {index}: {complaint}" for complaint in cell_complaints(cell)]
         if not is_run(cell):
             found.append(f"code cell {index}: never run, so nothing is compared")
-    found += hidden_names([install, *cells])
+    found += hidden_names(code_cells(notebook))
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown" and re.search(r"!\[\s*\]\(", cell["source"]):
             found.append("an image in the text without alternative text")
@@ -203,15 +195,13 @@ def good_notebook() -> dict:
     new = nbformat.v4
     cells = [
         new.new_markdown_cell("# A title\n\nSome text.", id="a"),
-        new.new_code_cell(stamp.INSTALL.format(url=URL), metadata={"tags": stamp.TAGS}, id="b"),
         new.new_code_cell(
             "torch.manual_seed(0)\nprint(torch.rand(1) < 2)",
             outputs=[new.new_output("stream", name="stdout", text="tensor([True])\n")],
-            id="c",
+            id="b",
+            execution_count=1,
         ),
     ]
-    for cell in cells[1:]:
-        cell.execution_count = 1
     notebook = new.new_notebook(cells=cells)
     notebooks.clean(notebook)
     return notebook
@@ -251,7 +241,7 @@ def test_a_good_notebook_has_no_complaints():
 )
 def test_bad_code_is_caught(source, complaint):
     notebook = good_notebook()
-    notebook["cells"][2]["source"] = source
+    notebook["cells"][1]["source"] = source
     assert any(complaint in found for found in notebook_complaints(notebook))
 
 
@@ -268,7 +258,7 @@ def test_bad_code_is_caught(source, complaint):
 )
 def test_bad_output_is_caught(output, complaint):
     notebook = good_notebook()
-    notebook["cells"][2]["outputs"] = [nbformat.from_dict(output)]
+    notebook["cells"][1]["outputs"] = [nbformat.from_dict(output)]
     assert any(complaint in found for found in notebook_complaints(notebook))
 
 
@@ -278,11 +268,10 @@ def test_other_bad_notebooks_are_caught():
         change(notebook)
         return " / ".join(notebook_complaints(notebook))
 
-    first, install, cell = range(3)
+    first, cell = range(2)
     assert "one title" in with_change(lambda n: n["cells"][first].update(source="Text first"))
     assert "one title" in with_change(lambda n: n["cells"][first].update(source="# A\n\n# B"))
     assert "number" in with_change(lambda n: n["cells"][first].update(source="# 2. Convolution"))
-    assert "install cell" in with_change(lambda n: n["cells"][install].update(source="import sys"))
     assert "alternative" in with_change(
         lambda n: n["cells"][first].update(source="# A\n![](a.png)")
     )
@@ -322,39 +311,22 @@ def test_a_comment_in_a_code_fence_is_no_title():
     assert notebook_complaints(notebook) == []
 
 
+#: A page or repository of this book, whoever's it is: it is found when the book is built.
+ADDRESS = re.compile(rb"github(usercontent)?\.(com|io)/\S*seeing-convolutions|/OWNE[R]/")
+
+
+def test_no_file_holds_an_address_of_the_book():
+    assert [path for path in tracked_files() if ADDRESS.search(path.read_bytes())] == []
+
+
+def test_an_address_of_the_book_is_found():
+    name = b"seeing" + b"-convolutions"
+    assert ADDRESS.search(b"git clone https://github.com/ada/%s.git" % name)
+    assert ADDRESS.search(b"[a page](https://ada.github.io/%s/a.html)" % name)
+    assert not ADDRESS.search(b"https://github.com/pytorch/pytorch, and then cd %s" % name)
+
+
 # --- The tools --------------------------------------------------------------------------------
-
-
-def test_stamps_are_up_to_date():
-    assert stamp.stale(ROOT) == {}
-
-
-def test_stamp_reaches_every_place(tmp_path):
-    (tmp_path / "book").mkdir()
-    (tmp_path / "_config.yml").write_text("repository: {url: https://github.com/ada/new-name}\n")
-    (tmp_path / "CITATION.cff").write_text("repository-code: https://github.com/OWNER/old\n")
-    (tmp_path / "README.md").write_text("github.com/OWNER/old and https://OWNER.github.io/old/")
-    (tmp_path / "pyproject.toml").write_text("[project]\n")
-    (tmp_path / "book" / "intro.ipynb").write_text(nbformat.writes(good_notebook()))
-    texts = {path.name: text for path, text in stamp.stale(tmp_path).items()}
-    assert texts["README.md"] == "github.com/ada/new-name and https://ada.github.io/new-name/"
-    assert texts["CITATION.cff"] == "repository-code: https://github.com/ada/new-name\n"
-    assert "git+https://github.com/ada/new-name" in texts["intro.ipynb"]
-    assert "pyproject.toml" not in texts
-
-
-def test_install_cell_does_nothing_outside_colab():
-    source = stamp.INSTALL.format(url=URL)
-    names: dict = {}
-    exec(compile(python(source), "install cell", "exec"), names)
-    assert "output" not in names
-
-
-def test_stamp_refuses_a_notebook_without_an_install_cell():
-    notebook = good_notebook()
-    notebook["cells"][1]["metadata"] = {}
-    with pytest.raises(SystemExit, match="install"):
-        stamp.stamped_notebook(nbformat.writes(notebook), URL)
 
 
 def test_cleaning_keeps_text_and_drops_pictures():

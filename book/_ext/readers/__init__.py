@@ -12,6 +12,7 @@ from readers.builder import ReaderBuilder
 
 def setup(app):
     """Join the builder to Sphinx, and let MyST-NB know it: of an output it takes the text."""
+    app.setup_extension("address")
     app.setup_extension("sphinx_markdown_builder")
     app.add_builder(ReaderBuilder)
     app.connect("config-inited", take_text)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from itertools import chain
 from pathlib import Path, PurePosixPath
 
+import address
 import nbformat
 from sphinx_markdown_builder import MarkdownBuilder
 
 from readers.cells import read_cells
 from readers.drawings import draw_all
 from readers.first import first_cell
+from readers.install import install_cell
 from readers.markdown import CellTranslator
 
 
@@ -43,7 +44,7 @@ class ReaderBuilder(MarkdownBuilder):
 
         A page of text alone then has none: what refers to it stays text.
         """
-        site = site_address(self.config)
+        site = address.site(self.config)
         if site:
             return f"{site}/{docname}.html"
         return notebook_name(docname) if self.is_notebook(docname) else ""
@@ -63,7 +64,9 @@ class ReaderBuilder(MarkdownBuilder):
         translator.begin(notebook.cells)
         doctree.walkabout(translator)
         first = first_cell(self, docname, notebook)
-        notebook.cells = [first, *read_cells(translator.astext(), notebook)]
+        install = install_cell(self.config.book_repository)
+        title, *cells = read_cells(translator.astext(), notebook)
+        notebook.cells = [first, title, install, *cells]
         notebook.metadata.pop("widgets", None)
         self.notebooks[docname] = notebook
 
@@ -81,15 +84,3 @@ class ReaderBuilder(MarkdownBuilder):
 def notebook_name(docname: str) -> str:
     """Return the file name of a document's notebook, in the one folder that holds them all."""
     return f"{PurePosixPath(docname).name}.ipynb"
-
-
-def site_address(config) -> str:
-    """Return the address of the book's pages without its last slash, or nothing if it is not known.
-
-    It is ``html_baseurl``, or that of the repository's GitHub Pages.
-    """
-    if config.html_baseurl:
-        return config.html_baseurl.rstrip("/")
-    repository = config.html_theme_options.get("repository_url", "")
-    match = re.fullmatch(r"https://github\.com/(?!OWNER/)([\w-]+)/([\w.-]+?)/?", repository)
-    return f"https://{match[1]}.github.io/{match[2]}" if match else ""

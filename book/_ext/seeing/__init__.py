@@ -7,7 +7,7 @@ from sphinxcontrib.bibtex.plugin import register_plugin
 
 from seeing.citations import RoundAuthorYear
 from seeing.numbering import number_chapters
-from seeing.pages import prepare_page, say_owner, write_style
+from seeing.pages import prepare_page, write_style
 from seeing.percent import JoinPercent
 from seeing.stills import KeepStill, draw_stills
 from seeing.widgets import check_widgets, share_widgets
@@ -29,5 +29,4 @@ def setup(app):
     app.connect("html-page-context", prepare_page)  # after what widgets share has gone into files
     app.connect("html-page-context", share_widgets, priority=400)  # MyST-NB writes the state at 500
     app.connect("build-finished", write_style)
-    app.connect("build-finished", say_owner)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -10,12 +10,9 @@ from pathlib import Path
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
 from PIL import Image
-from sphinx.util import logging
 
 from cnnlib.palette import css_variables
 from seeing.widgets import host_style
-
-logger = logging.getLogger(__name__)
 
 # The theme's icon fonts: family, weight, file.
 ICON_FONTS = [
@@ -109,9 +106,3 @@ def prepare_page(app, pagename, templatename, context, doctree) -> None:
     for role in (' role="doc-biblioentry"', ' role="list" class="citation-list"'):
         context["body"] = context.get("body", "").replace(role, "")
     context["body"] = EMBEDDED.sub(as_webp, context.get("body", ""))
-
-
-def say_owner(app, exception) -> None:
-    """Say so while the repository's address is not settled. A notice, not a warning."""
-    if "/OWNER/" in app.config.html_theme_options.get("repository_url", ""):
-        logger.info("NOTICE: the repository has no owner yet; see repository.url in _config.yml.")

@@ -1,0 +1,119 @@
+"""Where the book lives: its repository, from which that of its pages follows.
+
+Nothing that is committed names it, so that a copy anywhere, a fork for one, publishes itself. It is
+read when pages and notebooks are made, from the first of these that knows it:
+
+1. the environment variable ``BOOK_REPOSITORY``: any address that git can fetch from, such as
+   ``file:///path/to/a/checkout``;
+2. ``repository.url`` in ``_config.yml``;
+3. the checkout's remote, if that is on GitHub;
+4. ``GITHUB_REPOSITORY``, which a workflow on GitHub sets to ``owner/name``.
+
+Pages lie where ``html.baseurl`` in ``_config.yml`` says, else on the repository's GitHub Pages.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
+
+#: An address on GitHub, in the ways in which git writes one.
+GITHUB = re.compile(
+    r"(?:(?:https|ssh|git)://(?:[^@/]+@)?|git@)github\.com[:/]([\w-]+)/([\w.-]+?)(?:\.git)?/?"
+)
+#: The buttons of a page that lead to the repository.
+BUTTONS = ["launch_buttons", "use_repository_button", "use_issues_button"]
+
+
+def github(url: str) -> str | None:
+    """Return a repository's address on GitHub as ``https://github.com/owner/name``, or None."""
+    match = GITHUB.fullmatch(url.strip())
+    return match and f"https://github.com/{match[1]}/{match[2]}"
+
+
+def remote(folder: Path) -> str:
+    """Return the address of a checkout's remote; it is empty where there is no checkout or no git.
+
+    A copy without ``.git`` may lie within another's checkout, whose remote is not meant.
+    """
+    if not (folder / ".git").exists():
+        return ""
+    command = ["git", "-C", str(folder), "ls-remote", "--get-url"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True).stdout
+    except FileNotFoundError:
+        return ""
+
+
+def find_repository(folder: Path, configured: str = "") -> str | None:
+    """Return the address of the repository, or None where nothing tells it.
+
+    Parameters
+    ----------
+    folder : Path
+        The root of the checkout.
+    configured : str
+        ``repository.url`` of ``_config.yml``.
+    """
+    given = os.environ.get("BOOK_REPOSITORY") or configured
+    if given:
+        return github(given) or given
+    name = os.environ.get("GITHUB_REPOSITORY")
+    return github(remote(folder)) or (f"https://github.com/{name}" if name else None)
+
+
+def pages(repository: str) -> str:
+    """Return the address of a repository's GitHub Pages, or nothing if it is not on GitHub."""
+    match = GITHUB.fullmatch(repository)
+    if not match:
+        return ""
+    owner, name = match.groups()
+    host = f"{owner}.github.io"
+    return f"https://{host}" if name == host else f"https://{host}/{name}"
+
+
+def site(config) -> str | None:
+    """Return the address of the book's pages, without a last slash, or None if it is not known."""
+    return config.html_baseurl.rstrip("/") or None
+
+
+def settle(app, config) -> None:
+    """Find both addresses before another extension asks; leave out the buttons that have none."""
+    theme = config.html_theme_options
+    found = find_repository(Path(app.srcdir), theme.get("repository_url", "")) or ""
+    config.book_repository = found or None
+    config.html_baseurl = config.html_baseurl or pages(found)
+    theme["repository_url"] = github(found) or ""
+    if not theme["repository_url"]:
+        for button in BUTTONS:
+            theme.pop(button, None)
+
+
+def say_missing(app, exception) -> None:
+    """Say what the pages go without, and why. A notice, not a warning."""
+    missing = {
+        "buttons of a repository": not app.config.html_theme_options["repository_url"],
+        "a sitemap": not site(app.config),
+        "canonical addresses": not site(app.config),
+    }
+    *first, last = [what for what, lacks in missing.items() if lacks] or [""]
+    if last and not exception and app.builder.format == "html":
+        logger.info(
+            "NOTICE: The pages go without %s: no address is set in _config.yml, and git knows no "
+            "remote on GitHub.",
+            f"{', '.join(first)} and {last}" if first else last,
+        )
+
+
+def setup(app):
+    """Settle the addresses before others read them."""
+    app.add_config_value("book_repository", None, "")
+    app.connect("config-inited", settle, priority=100)
+    app.connect("build-finished", say_missing)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

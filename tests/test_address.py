@@ -1,0 +1,147 @@
+"""Where the book lives: found in a copy, a fork, a workflow, or nowhere."""
+
+from __future__ import annotations
+
+import subprocess
+from types import SimpleNamespace
+
+import address
+import pytest
+
+BOOK = "https://github.com/ada/book"
+
+
+@pytest.fixture(autouse=True)
+def no_address(monkeypatch):
+    """A machine that knows of no address, wherever these tests run."""
+    for name in ("BOOK_REPOSITORY", "GITHUB_REPOSITORY", "GIT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """Make a checkout: ``checkout(url)`` returns one with that remote, ``checkout()`` with none."""
+
+    def make(url: str = ""):
+        subprocess.run(["git", "init", "-q", tmp_path], check=True)
+        if url:
+            command = ["git", "-C", tmp_path, "remote", "add", "origin", url]
+            subprocess.run(command, check=True)
+        return tmp_path
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "https://github.com/ada/book",
+        "https://github.com/ada/book/",
+        "https://github.com/ada/book.git",
+        "https://ada:secret@github.com/ada/book.git",
+        "git@github.com:ada/book.git",
+        "ssh://git@github.com/ada/book",
+        "git://github.com/ada/book.git\n",
+    ],
+)
+def test_each_way_to_write_it_on_github(written):
+    assert address.github(written) == BOOK
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "",
+        "origin",
+        "https://gitlab.com/ada/book",
+        "https://github.com/ada",
+        "https://github.com.evil.org/ada/book",
+        "/somewhere/github.com/ada/book",
+    ],
+)
+def test_what_is_not_on_github(written):
+    assert address.github(written) is None
+
+
+def test_the_first_that_knows_it_tells_it(checkout, monkeypatch):
+    folder = checkout()
+    assert address.find_repository(folder) is None
+    monkeypatch.setenv("GITHUB_REPOSITORY", "runs/it")
+    assert address.find_repository(folder) == "https://github.com/runs/it"
+    checkout("git@github.com:remote/of-it.git")
+    assert address.find_repository(folder) == "https://github.com/remote/of-it"
+    assert address.find_repository(folder, BOOK + "/") == BOOK
+    monkeypatch.setenv("BOOK_REPOSITORY", "file:///a/copy")
+    assert address.find_repository(folder, BOOK) == "file:///a/copy"
+
+
+def test_a_remote_elsewhere_is_no_address(checkout):
+    assert address.find_repository(checkout("https://example.org/ada/book.git")) is None
+
+
+def test_a_copy_within_another_checkout_has_no_remote(checkout):
+    copy = checkout("git@github.com:outer/other.git") / "copy"
+    copy.mkdir()
+    assert address.find_repository(copy) is None
+
+
+def test_without_git_there_is_no_remote(checkout, monkeypatch):
+    folder = checkout(BOOK)
+    monkeypatch.setenv("PATH", "")
+    assert address.find_repository(folder) is None
+
+
+@pytest.mark.parametrize(
+    ("repository", "pages"),
+    [
+        (BOOK, "https://ada.github.io/book"),
+        ("https://github.com/ada/ada.github.io", "https://ada.github.io"),
+        ("https://gitlab.com/ada/book", ""),
+        ("file:///a/copy", ""),
+        ("", ""),
+    ],
+)
+def test_where_the_pages_of_a_repository_are(repository, pages):
+    assert address.pages(repository) == pages
+
+
+def settled(folder, repository="", base=""):
+    """Settle the addresses of a book; return its configuration."""
+    theme = {"repository_url": repository, "launch_buttons": {}, "use_issues_button": True}
+    config = SimpleNamespace(html_theme_options=theme, html_baseurl=base)
+    address.settle(SimpleNamespace(srcdir=folder), config)
+    return config
+
+
+def test_a_book_on_github_has_all_its_buttons(tmp_path):
+    config = settled(tmp_path, BOOK)
+    assert config.book_repository == config.html_theme_options["repository_url"] == BOOK
+    assert {"launch_buttons", "use_issues_button"} <= set(config.html_theme_options)
+    assert address.site(config) == "https://ada.github.io/book"
+    assert address.site(settled(tmp_path, BOOK, "https://book.org/")) == "https://book.org"
+
+
+def test_elsewhere_a_book_is_fetched_and_has_no_buttons(tmp_path):
+    config = settled(tmp_path, "file:///a/copy")
+    assert config.book_repository == "file:///a/copy"
+    assert config.html_theme_options == {"repository_url": ""}
+    assert address.site(config) is None
+
+
+@pytest.mark.parametrize(
+    ("repository", "base", "told"),
+    [
+        ("", "", ["buttons of a repository, a sitemap and canonical addresses: no address is set"]),
+        ("", "https://book.org", ["without buttons of a repository: no address is set"]),
+        (BOOK, "", []),
+    ],
+)
+def test_the_build_says_in_one_line_what_is_left_out(tmp_path, monkeypatch, repository, base, told):
+    said = []
+    monkeypatch.setattr(address.logger, "info", lambda text, *words: said.append(text % words))
+    config = settled(tmp_path, repository, base)
+    address.say_missing(
+        SimpleNamespace(config=config, builder=SimpleNamespace(format="html")), None
+    )
+    assert len(said) == len(told)
+    assert all(words in line for words, line in zip(told, said, strict=True))
