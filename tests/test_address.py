@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import address
+import nbformat
 import pytest
+from bs4 import BeautifulSoup
+from nbformat.v4 import new_markdown_cell, new_notebook
 
+ROOT = Path(__file__).resolve().parent.parent
 BOOK = "https://github.com/ada/book"
 
 
@@ -145,3 +152,47 @@ def test_the_build_says_in_one_line_what_is_left_out(tmp_path, monkeypatch, repo
     )
     assert len(said) == len(told)
     assert all(words in line for words, line in zip(told, said, strict=True))
+
+
+# --- A small book ---------------------------------------------------------------------------------
+
+CONF = """
+extensions = ["myst_nb", "sphinx_book_theme", "address"]
+html_theme, html_title, root_doc, nb_execution_mode = "sphinx_book_theme", "A book", "one", "off"
+html_theme_options = {
+    "repository_url": "",
+    "repository_branch": "notebooks",
+    "launch_buttons": {"colab_url": "https://colab.research.google.com"},
+    "use_repository_button": True,
+    "use_issues_button": True,
+}
+"""
+
+
+def addresses(folder: Path, repository: str) -> set[str]:
+    """Build a small book; return what lies elsewhere of all that its page leads to."""
+    (folder / "conf.py").write_text(CONF)
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    notebook = new_notebook(cells=[new_markdown_cell("# One")], metadata=metadata)
+    nbformat.write(notebook, folder / "one.ipynb")
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", folder, folder / "_build"]
+    here = {"PYTHONPATH": str(ROOT / "book/_ext"), "BOOK_REPOSITORY": repository}
+    subprocess.run(command, check=True, env=os.environ | here)
+    page = BeautifulSoup((folder / "_build/one.html").read_text(), "html.parser")
+    links = [link["href"] for link in page.select('link[rel="canonical"], header a, main a')]
+    return {link.partition("?")[0] for link in links if link.startswith("https:")}
+
+
+@pytest.mark.slow
+def test_a_page_leads_to_where_it_is_published(tmp_path):
+    assert addresses(tmp_path, BOOK) == {
+        BOOK,
+        f"{BOOK}/issues/new",
+        "https://ada.github.io/book/one.html",
+        "https://colab.research.google.com/github/ada/book/blob/notebooks/one.ipynb",
+    }
+
+
+@pytest.mark.slow
+def test_a_page_that_is_published_nowhere_leads_nowhere(tmp_path):
+    assert addresses(tmp_path, "") == set()

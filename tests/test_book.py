@@ -683,17 +683,6 @@ def test_icons_are_drawn_from_the_small_font(visit):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", [name for name in PAGES if (ROOT / f"{name}.ipynb").exists()])
-def test_launch_button_names_the_notebook(visit, name):
-    url = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
-    slug = url.removeprefix("https://github.com/")
-    page = visit(name, java_script_enabled=False)
-    links = page.locator(":is(header, main) a").evaluate_all("(all) => all.map((a) => a.href)")
-    assert f"https://colab.research.google.com/github/{slug}/blob/notebooks/{name}.ipynb" in links
-    assert url in links
-
-
-@pytest.mark.browser
 def test_a_number_in_a_sentence_is_printed_as_it_was_made(visit):
     # MyST-NB reads what a cell glued as a Python literal: "269,722" would come out as a pair.
     numbers = visit("book/intro").locator(".pasted-text").all_inner_texts()
