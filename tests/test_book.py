@@ -23,7 +23,14 @@ from PIL import Image
 from seeing.pages import EMBEDDED, as_webp, used_icons, without_icon_script
 from seeing.percent import join_percent
 from seeing.stills import HEIGHTS
-from seeing.widgets import PAGE_HOST, keep_file, known_kinds, lighten, unknown_kinds
+from seeing.widgets import (
+    PAGE_HOST,
+    keep_file,
+    known_kinds,
+    lighten,
+    module_script,
+    unknown_kinds,
+)
 
 from benchmarks import page_weight, widget_appearance
 from benchmarks.pages import documents
@@ -736,20 +743,36 @@ def test_what_widgets_share_goes_into_files():
         return f"../_static/{name}.{ending}"
 
     photo = "data:image/png;base64," + "iVBORw0K" * 400
-    traits = {"_anywidget_id": "cnnlib.widgets.Lab", "_esm": "export\n", "_css": "p {}", "size": 3}
+    module = "export default 3;"
+    traits = {"_anywidget_id": "cnnlib.widgets.Lab", "_esm": module, "_css": "p {}", "size": 3}
     state = {name: {"state": traits | {"photo": photo}} for name in "ab"}
-    modules, styles = lighten(state, keep)
-    assert (modules, styles) == ({"../_static/lab.js"}, {"../_static/lab.css"})
-    assert files["lab.js"] == b"export\n"
-    assert files["picture.png"].startswith(b"\x89PNG")
+    scripts, styles = lighten(state, keep)
+    assert scripts == {"../_static/lab.js", "../_static/picture.js"}
+    assert styles == {"../_static/lab.css"}
+    assert files["lab.js"].decode() == module_script(module)
+    assert files["picture.js"].decode() == f'document.currentScript.held = "{photo}";\n'
     for model in state.values():
         assert model["state"] == {
             "_anywidget_id": "cnnlib.widgets.Lab",
             "_esm": "../_static/lab.js",
             "size": 3,
-            "photo": "../_static/picture.png",
+            "photo": "../_static/picture.js",
         }
     assert lighten(state, keep) == (set(), set())  # once is enough
+
+
+def test_a_module_that_no_function_can_be_stays_in_the_page():
+    for text in (
+        'import x from "y";\nexport default x;',
+        "export { a };\nexport default a;",
+        "const a = 1;",
+    ):
+        assert module_script(text) is None
+        state = {"a": {"state": {"_esm": text}}}
+        assert lighten(state, lambda *file: pytest.fail(file)) == (set(), set())
+        assert state["a"]["state"]["_esm"] == text
+    script = module_script("export const a = 1;\nconst text = 'export default';\nexport default a;")
+    assert "\nconst a = 1;\nconst text = 'export default';\nconst entry = a;\n" in script
 
 
 def test_a_picture_in_a_drawing_is_lighter_and_the_same():

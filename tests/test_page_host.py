@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
 import json
 import re
@@ -18,6 +17,7 @@ import widget_page
 from browsing import QuietHandler
 from ipywidgets import jsdlink, jslink
 from playwright.sync_api import expect
+from seeing.widgets import HELD, keep_file, module_script
 
 from cnnlib import widgets
 
@@ -115,8 +115,8 @@ def test_a_widget_lives_before_the_page_is_read_to_its_end(page, tmp_path):
     first, second = (widget_page.view(each, "<p>still</p>") for each in counters)
     body = f"{first}<p>text</p>{Halting.MARK.decode()}{second}"
     page_file = widget_page.write(tmp_path, body) / "index.html"
-    head = f"{widget_page.state(*counters)}<script async type"
-    page_file.write_text(page_file.read_text().replace("<script type", head, 1))
+    head = f"{widget_page.state(*counters)}<script async src"
+    page_file.write_text(page_file.read_text().replace("<script defer src", head, 1))
     Halting.go_on.clear()
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Halting, directory=str(tmp_path)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -327,32 +327,53 @@ class Framed(anywidget.AnyWidget):
     word = traitlets.Unicode("a/b.png is a name").tag(sync=True)
 
 
-def test_a_module_and_a_picture_may_be_files(show, tmp_path):
-    png = base64.b64decode(
-        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
-    )
-    (tmp_path / "_static").mkdir()
-    (tmp_path / "_static" / "framed-1a2b.js").write_text(Framed._esm)
-    (tmp_path / "_static" / "picture-3c4d.png").write_bytes(png)
-    frames = [Framed(photo="./_static/picture-3c4d.png") for _ in range(2)]
+PNG = (
+    "data:image/png;base64,"
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+)
+GONE = "./_static/gone-0123456789ab.js"
+
+
+@pytest.mark.parametrize("host", ["server", "disk"])
+def test_a_module_and_a_picture_may_be_files(page, serve, tmp_path, host):
+    """Scripts both, made by the build's own hand: from disk no other kind of file can be read."""
+    files = tmp_path / "_static"
+    module = keep_file(files, "framed", "js", module_script(Framed._esm).encode())
+    picture = keep_file(files, "picture", "js", HELD.format(json.dumps(PNG)).encode())
+    frames = [Framed(photo=f"./_static/{picture}") for _ in range(2)]
     states = widget_page.state(*frames).replace(
-        json.dumps(Framed._esm), json.dumps("./_static/framed-1a2b.js")
+        json.dumps(Framed._esm), json.dumps(f"./_static/{module}")
     )
-    assert states.count("framed-1a2b.js") == 2
-    page = show(body="".join(map(widget_page.view, frames)) + states)
+    assert states.count(module) == states.count(picture) == 2
+    body = "".join(map(widget_page.view, frames)) + states
+    folder = widget_page.write(tmp_path, body)
+    page.goto(serve(folder) if host == "server" else (folder / "index.html").as_uri())
+    widget_page.wait_until_alive(page)
     image = page.get_by_alt_text("a/b.png is a name").last
-    assert image.get_attribute("src") == "data:image/png;base64," + base64.b64encode(png).decode()
+    assert image.get_attribute("src") == PNG
     assert image.evaluate("e => e.decode().then(() => e.naturalWidth)") == 1
+    assert page.locator("head script[src*='_static']").count() == 2  # one for each file
+    assert not page.trouble, page.trouble
+
+
+def test_a_module_from_a_file_is_made_once(show, tmp_path):
+    script = module_script(f"(globalThis.made ??= []).push(1);{COUNTER}")
+    name = keep_file(tmp_path, "counter", "js", script.encode())
+    counters = Counter(count=1), Counter(count=5)
+    states = widget_page.state(*counters).replace(json.dumps(COUNTER), json.dumps(f"./{name}"))
+    page = show(body="".join(map(widget_page.view, counters)) + states)
+    assert page.get_by_role("button").all_text_contents() == ["count 1 true", "count 5 true"]
+    assert page.evaluate("made.length") == 1
 
 
 def test_a_module_whose_file_is_not_there_says_so(page, serve, tmp_path):
     widget, counter = FromFunction(), Counter()
     states = widget_page.state(widget, counter)
-    states = states.replace(json.dumps(FromFunction._esm), json.dumps("./_static/gone.js"))
+    states = states.replace(json.dumps(FromFunction._esm), json.dumps(GONE))
     body = widget_page.view(widget, "<p>still</p>") + widget_page.view(counter) + states
     page.goto(serve(widget_page.write(tmp_path, body)))
     page.get_by_role("button", name="count").wait_for()
-    assert "module" in page.get_by_role("alert").text_content()
+    assert f"{GONE} cannot be read" in page.get_by_role("alert").text_content()
     assert page.get_by_text("still").is_visible()
 
 

@@ -38,7 +38,7 @@ PAGE = """<!DOCTYPE html>
   html {{ background: #fff; color: #1f2328; }}
   html[data-theme="dark"] {{ background: #14181e; color: #e6e6e6; color-scheme: dark; }}
 </style>
-<script type="module" src="static-widgets.js"></script>
+<script defer src="static-widgets.js"></script>
 </head>
 <body>
 <main>

@@ -1,5 +1,8 @@
 // What a page needs beyond the theme: whatever scrolls sideways can be scrolled by keyboard.
 
+(() => {
+"use strict";
+
 const SCROLLERS = ".cell_output .output, .highlight pre, .table-wrapper, div.math, mjx-container";
 
 /** Put an element in the tab order while it is wider inside than outside, and only then. */
@@ -16,3 +19,8 @@ const watch = () => document.querySelectorAll(SCROLLERS).forEach((element) => wa
 watch();
 // Mathematics is set after the page has loaded.
 window.addEventListener("load", () => window.MathJax?.startup?.promise?.then(watch));
+
+// Of a page that is read from disk, browsers refuse requests: what the search finds stands there
+// without a sentence from each page.
+if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+})();

@@ -1,9 +1,15 @@
 // Brings a page's widgets to life without a kernel: no require.js, no html-manager, no request.
 //
 // A built notebook page holds the state of its widgets and, where one was shown, a view, both as
-// JSON in <script> elements. This module makes the models, joins what `link` and `jslink` joined,
+// JSON in <script> elements. This script makes the models, joins what `link` and `jslink` joined,
 // loads the ES modules of anywidgets, and draws. What is drawn for a reader without scripts, an
 // element with the attribute `data-widget-fallback` beside the view, steps back.
+//
+// A script, and so is all that it loads: of a page that is read from disk, browsers refuse files of
+// modules and requests for data.
+
+(async () => {
+"use strict";
 
 /** What this host can do. The build reads this line, and refuses a page that needs more (the models
  * that carry spacing and colours, Layout and Style, are left to the page). */
@@ -14,6 +20,7 @@ const WORDS = {
     failed: "This widget could not be drawn: {reason}",
     unknown: "this page cannot draw the kind {kind}",
     missing: "the page holds no state for it",
+    unread: "{file} cannot be read",
     needsPython: "This button works where Python runs: open the page as a notebook.",
   },
 };
@@ -131,15 +138,31 @@ function join(link) {
 /** @type {Map<string, Promise<any>>} */
 const modules = new Map(); // one import for each text, however many widgets share it
 const styles = new Set();
-const isFile = (value, ending) => typeof value === "string" && value.endsWith(ending) && /^[./]*[\w/-]+\.\w+$/.test(value);
+/** @type {Map<string, Promise<any>>} */
+const files = new Map(); // and one reading for each file
+const isFile = (value) => typeof value === "string" && /^[./]*[\w/-]+-[0-9a-f]{12}\.js$/.test(value);
 
-/** A module from its text, or from the file into which the build has put it. */
-function importModule(source) {
-  if (isFile(source, ".js")) return import(new URL(source, document.baseURI));
-  if (!modules.has(source)) {
-    const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-    modules.set(source, import(url).finally(() => URL.revokeObjectURL(url)));
+/** What the build has put into a file: a script, which hands it over by the element that loads it. */
+function readFile(address) {
+  if (!files.has(address)) {
+    files.set(address, new Promise((resolve, reject) => {
+      const script = make("script", { src: address });
+      const fail = () => reject(new Error(words.unread.replace("{file}", address)));
+      Object.assign(script, { onload: () => (script.held ? resolve(script.held) : fail()), onerror: fail });
+      document.head.append(script);
+    }));
   }
+  return files.get(address);
+}
+
+/** A module from its text, or from the function that a file of the build holds in its place. */
+function importModule(source) {
+  const load = () => {
+    if (typeof source === "function") return source();
+    const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+    return import(url).finally(() => URL.revokeObjectURL(url));
+  };
+  if (!modules.has(source)) modules.set(source, load());
   return modules.get(source);
 }
 
@@ -149,20 +172,11 @@ function addStyle(text) {
   document.head.append(make("style", { textContent: text }));
 }
 
-/** A picture's file, into which the build has put it, as the data URL that the trait held. */
-async function readPicture(address) {
-  const reader = new FileReader();
-  reader.readAsDataURL(await (await fetch(address)).blob());
-  await new Promise((resolve, reject) => Object.assign(reader, { onload: resolve, onerror: reject }));
-  return reader.result;
-}
-
-/** Load an anywidget's module and pictures, and let it prepare its model, once. */
+/** Load an anywidget's files and module, and let it prepare its model, once. */
 async function prepare(model) {
-  const loading = importModule(model.get("_esm"));
-  const pictures = model.keys().filter((name) => isFile(model.get(name), ".png"));
-  await Promise.all(pictures.map(async (name) => model.set(name, await readPicture(model.get(name)))));
-  const { default: entry } = await loading;
+  const kept = model.keys().filter((name) => isFile(model.get(name)));
+  await Promise.all(kept.map(async (name) => model.set(name, await readFile(model.get(name)))));
+  const { default: entry } = await importModule(model.get("_esm"));
   addStyle(model.get("_css"));
   const widget = typeof entry === "function" ? await entry() : entry;
   await widget.initialize?.({ model });
@@ -353,3 +367,4 @@ for (const model of models.values()) if (model.kind === "AnyModel") prepared.set
 for (const model of models.values()) if (/LinkModel$/.test(model.kind)) join(model);
 await mountAll();
 sayDrawn();
+})();

@@ -111,7 +111,7 @@ def draw(browser, views: Views) -> list[dict[str, str]]:
     page = browser.new_page(reduced_motion="reduce")
     page.set_content(views.page())
     page.evaluate(COUNT_DECODING)
-    page.add_script_tag(content=PAGE_HOST.read_text(encoding="utf-8"), type="module")
+    page.add_script_tag(content=PAGE_HOST.read_text(encoding="utf-8"))
     page.wait_for_function(DRAWN)
     page.evaluate(TWO_FRAMES)
     drawn = page.evaluate(STILL.read_text(encoding="utf-8"))

@@ -92,6 +92,36 @@ def keep_file(folder: Path, name: str, ending: str, content: bytes) -> str:
     return path.name
 
 
+#: What a file holds, it hands to the page host by the element that loads it. A script does so on a
+#: page that is read from disk, too, where browsers refuse modules and requests for data.
+HELD = "document.currentScript.held = {};\n"
+#: An ES module as a function, which the host calls once for the module.
+FUNCTION = '(async () => {{\n"use strict";\n{}\nreturn {{ default: entry }};\n}})'
+EXPORT = re.compile(r"^export (?=(?:async|class|const|function|let)\b)", re.MULTILINE)
+EXPORT_DEFAULT = re.compile(r"^export default ", re.MULTILINE)
+MODULE_ALONE = re.compile(r"^(?:import|export)\b", re.MULTILINE)
+
+
+def module_script(module: str) -> str | None:
+    """Return a script that holds a widget's ES module as a function.
+
+    Parameters
+    ----------
+    module : str
+        The module's text, as `cnnlib.widgets.common.base.module` joins it.
+
+    Returns
+    -------
+    str or None
+        None where the module imports another, or exports otherwise than by declarations and one
+        default: no function can do so.
+    """
+    text, entries = EXPORT_DEFAULT.subn("const entry = ", EXPORT.sub("", module))
+    if entries != 1 or MODULE_ALONE.search(text):
+        return None
+    return HELD.format(FUNCTION.format(text.strip()))
+
+
 def lighten(state: dict, keep: Callable[[str, str, bytes], str]) -> tuple[set[str], set[str]]:
     """Move what is large and the same on many pages out of a page's widget state, into files.
 
@@ -100,29 +130,33 @@ def lighten(state: dict, keep: Callable[[str, str, bytes], str]) -> tuple[set[st
     Parameters
     ----------
     state : dict
-        The page's widget state, by model id. Each module and each picture gives way to its file's
-        address, and each style sheet to nothing: it belongs in the page's head.
+        The page's widget state, by model id. Each module and each picture gives way to the address
+        of a script that holds it, and each style sheet to nothing: it belongs in the page's head.
     keep : callable
         ``keep(name, ending, content)`` writes a file and returns its address.
 
     Returns
     -------
     (set of str, set of str)
-        The addresses of the modules and of the style sheets.
+        The addresses of the scripts and of the style sheets.
     """
-    modules, styles = set(), set()
+    scripts, styles = set(), set()
     for model in state.values():
         traits = model["state"]
-        name = traits.get("_anywidget_id", "").rpartition(".")[2].lower() or "widget"
-        if "\n" in traits.get("_esm", ""):
-            traits["_esm"] = keep(name, "js", traits["_esm"].encode())
-            modules.add(traits["_esm"])
+        kind = traits.get("_anywidget_id", "").rpartition(".")[2].lower() or "widget"
         if traits.get("_css"):
-            styles.add(keep(name, "css", traits.pop("_css").encode()))
-        for trait, value in traits.items():
-            if isinstance(value, str) and PICTURE.fullmatch(value):
-                traits[trait] = picture_file(value, keep)
-    return modules, styles
+            styles.add(keep(kind, "css", traits.pop("_css").encode()))
+        held = {
+            trait: ("picture", HELD.format(json.dumps(value)))
+            for trait, value in traits.items()
+            if isinstance(value, str) and PICTURE.fullmatch(value)
+        }
+        if script := module_script(traits.get("_esm", "")):
+            held["_esm"] = (kind, script)
+        for trait, (name, script) in held.items():
+            traits[trait] = keep(name, "js", script.encode())
+            scripts.add(traits[trait])
+    return scripts, styles
 
 
 def picture_file(url: str, keep: Callable[[str, str, bytes], str]) -> str:
@@ -148,12 +182,12 @@ def share_widgets(app, pagename, templatename, context, doctree) -> None:
 
     path, attributes = scripts["ipywidgets_state"]
     saved = json.loads(attributes["body"])
-    modules, styles = lighten(saved["state"], keep)
+    files, styles = lighten(saved["state"], keep)
     body = within_script(saved)
     scripts["ipywidgets_state"] = (path, attributes | {"body": body})
     for style in sorted(styles):  # after the theme's and the book's own
         app.add_css_file(f"widgets/{PurePosixPath(style).name}", priority=900)
-    preloads = (f'<link rel="modulepreload" href="{module}" />' for module in sorted(modules))
+    preloads = (f'<link rel="preload" as="script" href="{file}" />' for file in sorted(files))
     context["metatags"] = context.get("metatags", "") + "\n".join(preloads)
     stills = context.get("body", "")
     context["body"] = PICTURE.sub(lambda match: picture_file(match[0], keep), stills)
