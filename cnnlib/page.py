@@ -20,7 +20,7 @@ GROUND = ".text_html:has(.cnn-picture) { background: none !important; padding: 0
 #: A number with its signs, and its unit: "1,625,281", "−3.0 ± 0.4", "(16, 8, 8)", "2 MB".
 NUMBER = re.compile(r"[^A-Za-z]*\d(e[-+]?\d)?[^A-Za-z]*( [A-Za-zµ/²]{1,8})?")
 #: What may stand in a column of numbers where there is none.
-MISSING = {"", "-", "–", "—", "?"}
+MISSING = {"", "-", "–", "—", "?", "nan", "inf", "-inf"}
 
 
 # --- Numbers in prose -----------------------------------------------------------------------
@@ -91,6 +91,8 @@ class Picture:
         self.alt = " ".join(str(alt or "").split())
         if not self.alt:
             raise ValueError("a picture needs alt, a sentence that says what it shows")
+        if not hasattr(figure, "savefig"):
+            raise TypeError(f"a picture shows a figure, not a {type(figure).__name__}: axes.figure")
         import matplotlib
 
         svg, png = io.StringIO(), io.BytesIO()
@@ -124,6 +126,8 @@ def picture(figure: Figure, alt: str) -> Picture:
     ------
     ValueError
         If ``alt`` is empty.
+    TypeError
+        If it is no figure.
     """
     return Picture(figure, alt)
 
@@ -280,7 +284,9 @@ def _cell(value) -> str:
     value = plain(value)
     if value is None:
         return ""
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return " ".join(str(value).split("\n"))  # a row is a line
 
 
 def _is_numeric(texts: list[str]) -> bool:

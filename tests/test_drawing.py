@@ -508,3 +508,44 @@ def test_paths_that_cross_are_refused():
 def test_a_model_that_forgets_its_input_is_refused():
     with pytest.raises(ValueError, match="nothing that was made from its input"):
         network(Apply(lambda _, x: torch.ones(1, 3)), CIFAR)
+
+
+class Shuffled(nn.Module):
+    """Moves channels into pixels, then convolves."""
+
+    def __init__(self):
+        super().__init__()
+        self.shuffle, self.conv = nn.PixelShuffle(2), nn.Conv2d(3, 5, 3)
+
+    def forward(self, x):
+        return self.conv(self.shuffle(x))
+
+
+def test_channels_that_become_pixels_are_drawn_as_such():
+    plan = read(Shuffled(), (12, 8, 8))
+    assert [node.shape for node, _ in plan.nodes()] == [(12, 8, 8), (3, 16, 16), (5, 14, 14)]
+
+
+class Giving(nn.Module):
+    """Gives what a function makes of two layers' maps."""
+
+    def __init__(self, give):
+        super().__init__()
+        self.one, self.two, self.give = nn.Conv2d(3, 4, 3), nn.Conv2d(3, 4, 3), give
+
+    def forward(self, x):
+        return self.give(self.one(x), self.two(x))
+
+
+@pytest.mark.parametrize(
+    ("give", "words"),
+    [
+        (lambda a, b: (a, b), "gives 2 answers"),
+        (lambda a, b: {"first": a, "second": a.flatten(1).softmax(1) * b.flatten(1)}, "2 answers"),
+        (lambda a, b: (a + b).view(-1), r"gives \(144,\) for 1 picture\(s\)"),
+        (lambda a, b: (a + b).sum(), r"gives \(\) for 1 picture"),
+    ],
+)
+def test_what_is_no_answer_for_each_picture_is_refused(give, words):
+    with pytest.raises(ValueError, match=words):
+        read(Giving(give), (3, 8, 8))

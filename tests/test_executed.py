@@ -67,7 +67,7 @@ def differences(session, path: Path, executed) -> list[str]:
         return ["The book was built from other cells: run `make book`."]
     notebook.kernel = Replay(executed)
     found = []
-    for cell in cells:
+    for cell, now in zip(cells, code_cells(executed), strict=True):
         if cell.options["skip"]:
             found.append(f"Cell {cell.cell_num} is skipped, and nothing is compared.")
             continue
@@ -76,7 +76,16 @@ def differences(session, path: Path, executed) -> list[str]:
         except NbCellError as error:
             said = [f"Cell {error.cell_num}: {error}", error.source, error.inner_traceback]
             found.append("\n".join(filter(None, said)))
+        if cell.options["check"] and glued(cell.cell) != glued(now):
+            names = f"{glued(cell.cell)} became {glued(now)}"
+            found.append(f"Cell {cell.cell_num} glues by other names: {names}")
     return found
+
+
+def glued(cell) -> list[str]:
+    """Return the names that a cell gives to numbers."""
+    marks = [output.get("metadata", {}).get("scrapbook") for output in cell.outputs]
+    return [mark["name"] for mark in marks if mark]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -102,13 +111,17 @@ def ran(source: str, *outputs, **metadata):
 @pytest.fixture
 def compare(request, tmp_path):
     """Change a run of a small notebook by ``compare(change)``; return the differences found."""
-    glued = {"application/papermill.record/text/plain": "'0.9'"}
+    number = {"application/papermill.record/text/plain": "'0.9'"}
+    mark = {"scrapbook": {"name": "share", "mime_prefix": "application/papermill.record/"}}
     cells = [
         nbformat.v4.new_markdown_cell("# A title"),
         ran("print(1)\nprint(2)", printed("1\n2\n")),
         ran("clock()", tags=["nbval-ignore-output"]),
         ran("1 + 1", nbformat.v4.new_output("execute_result", data={"text/plain": "2"})),
-        ran("glue('share', '0.9')", nbformat.v4.new_output("display_data", data=glued)),
+        ran(
+            "glue('share', '0.9')",
+            nbformat.v4.new_output("display_data", data=number, metadata=mark),
+        ),
     ]
     committed = nbformat.v4.new_notebook(cells=cells)
     nbformat.write(committed, tmp_path / "small.ipynb")
@@ -142,6 +155,11 @@ def test_another_output_is_found(compare):
 def test_a_missing_output_is_found(compare, cell):
     found = compare(lambda cells: cells[cell].update(outputs=[]))
     assert "Missing output fields" in found
+
+
+def test_another_name_of_a_number_is_found(compare):
+    found = compare(lambda cells: cells[4].outputs[0].metadata.scrapbook.update(name="other"))
+    assert "['share'] became ['other']" in found
 
 
 def test_an_output_too_many_is_found(compare):

@@ -184,6 +184,26 @@ def test_a_choice_names_what_there_is(name, option, value, allowed):
         create_model(name, **{option: value})
 
 
+@pytest.mark.parametrize(
+    ("name", "option", "value"),
+    [
+        ("resnet20", "preactivation", "no"),
+        ("resnet20", "zero_init_residual", 1),
+        ("simple_cnn", "sigmoid", None),
+        ("googlenet", "aux_logits", "False"),
+    ],
+)
+def test_a_flag_is_true_or_false(name, option, value):
+    with pytest.raises(ValueError, match=f"{option} must be True or False, not {value!r}"):
+        create_model(name, **{option: value})
+
+
+@pytest.mark.parametrize("depth", ["20", 20.0, True, -4, 21])
+def test_a_depth_is_a_number_of_layers(depth):
+    with pytest.raises(ValueError, match="depth must be"):
+        cifar(depth)
+
+
 def test_a_name_is_registered_once():
     def resnet20(num_classes=10, in_channels=3):
         return nn.Identity()

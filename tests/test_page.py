@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
 
 from cnnlib import page
-from cnnlib.page import table
+from cnnlib.page import picture, table
 
 
 @pytest.mark.parametrize("value", ["269,722", "91.3 %", 60, 0.25])
@@ -108,3 +109,15 @@ def test_a_row_of_another_length_is_refused():
 )
 def test_a_share_is_printed_in_percent(share, text):
     assert page.percent(share) == text
+
+
+def test_a_cell_is_one_line_and_no_number_is_one_among_numbers():
+    found = table(["what", "loss"], [["two\nlines", 0.5], ["none", float("nan")]])
+    assert repr(found).splitlines()[1:] == ["two lines   0.5", "none        nan"]
+
+
+def test_axes_are_no_figure():
+    _, axes = plt.subplots()
+    with pytest.raises(TypeError, match=r"not a Axes: axes\.figure"):
+        picture(axes, alt="A line.")
+    plt.close()

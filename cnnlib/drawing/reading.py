@@ -155,16 +155,11 @@ def read(model: nn.Module, input_size: Sequence[int]) -> Plan:
     Raises
     ------
     ValueError
-        If the model cannot run on such an input, or its paths cross in such a way that they
-        cannot be drawn side by side.
+        If the model cannot run on such an input, does not give one answer for each picture, or its
+        paths cross in such a way that they cannot be drawn side by side.
     """
     trace = follow(model, input_size, Trace)
-    if trace.answer is None:
-        raise ValueError(
-            f"{type(model).__name__} gives nothing that was made from its input: there is no "
-            "path to draw. Give a model whose forward returns what its layers compute"
-        )
-    path = _path(trace.answer, None)
+    path = _path(trace.answer(), None)
     steps = [node for step in path for node, _ in step.nodes()]
     if len(set(steps)) < len(steps):
         raise ValueError(
@@ -177,23 +172,18 @@ def read(model: nn.Module, input_size: Sequence[int]) -> Plan:
 
 
 class Trace(Watch):
-    """Follows a forward pass and notes the node from which every tensor comes.
-
-    Attributes
-    ----------
-    answer : Node or None
-        The last node, from which the model's output comes.
-    """
+    """Follows a forward pass and notes the node from which every tensor comes."""
 
     def __init__(self, model: nn.Module):
         super().__init__(model)
         self.origin = WeakTensorKeyDictionary()
-        self.answer: Node | None = None
+        self.given: list[torch.Tensor] = []
+        self.batch = 0
         self.known: set[nn.Module] = set()
 
     def following(self, x: torch.Tensor):
         """Watch what happens to the batch `x`."""
-        self.origin[x] = Node("input", tuple(x.shape[1:]), text="input")
+        self.origin[x], self.batch = Node("input", tuple(x.shape[1:]), text="input"), len(x)
         return super().following(x)
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
@@ -212,14 +202,34 @@ class Trace(Watch):
     def ends(self, call: Call, output: Any) -> None:
         """Note what a layer gave; what it made of its input in another way is a node too."""
         super().ends(call, output)
-        given = [x for x in tensors(output) if x in self.origin][:1]
-        for x in given:
-            node = self.origin[x]
-            if (not call.inner or call is self.root) and x.numel() != len(x) * prod(node.shape):
-                node = self._made("other", x.shape[1:], [node], type(call.module).__name__)
-                self.origin[x] = node
-            if call is self.root:
-                self.answer = node
+        given = [x for x in tensors(output) if x in self.origin]
+        for x in given if not call.inner or call is self.root else []:
+            if _is_reshaped(x, self.origin[x]):
+                name = type(call.module).__name__
+                self.origin[x] = self._made("other", x.shape[1:], [self.origin[x]], name)
+        if call is self.root:
+            self.given = given
+
+    def answer(self) -> Node:
+        """Return the node from which the model's output comes; raise `ValueError` if none is it."""
+        name, ends = type(self.root.module).__name__, {self.origin[x] for x in self.given}
+        if not ends:
+            raise ValueError(
+                f"{name} gives nothing that was made from its input: there is no path to draw. "
+                "Give a model whose forward returns what its layers compute"
+            )
+        if len(ends) > 1:
+            raise ValueError(
+                f"{name} gives {len(ends)} answers, and a path has one end: draw a model whose "
+                "forward returns one of them"
+            )
+        for x in self.given:
+            if len(x.shape) < 2 or len(x) != self.batch:
+                raise ValueError(
+                    f"{name} gives {tuple(x.shape)} for {self.batch} picture(s): the first axis is "
+                    "no longer the batch's. Keep it, as x.flatten(start_dim=1) does"
+                )
+        return ends.pop()
 
     def _made(self, kind: str, shape: Sequence[int], sources: Sequence[Node], text: str) -> Node:
         call = self.running[-1]
@@ -255,6 +265,12 @@ class Trace(Watch):
             text = ", ".join(known if text in known else [*known, text])
             return self._made("reshaping", shape, source.sources, text)
         return self._made("reshaping", shape, [source], text)
+
+
+def _is_reshaped(x: torch.Tensor, node: Node) -> bool:
+    """Return whether a tensor has another shape than its node says, and is no mere row of it."""
+    is_row = x.ndim == 2 and x.numel() == len(x) * prod(node.shape)
+    return tuple(x.shape[1:]) != node.shape and not is_row
 
 
 def _subsamples(operation, args: tuple, shape: tuple, out: tuple) -> bool:

@@ -87,13 +87,15 @@ def create_model(
     ------
     ValueError
         If no network has that name (the nearest names are given), a count is not a positive
-        integer, or the network knows no such option.
+        integer, a flag neither True nor False, or the network knows no such option.
     """
     builder = builder_of(name)
     known = _options(builder)
-    for option in options:
+    for option, value in options.items():
         if option not in known:
             raise ValueError(f"{name} has no option {option!r}; it takes {', '.join(known)}")
+        if known[option].annotation == "bool" and not isinstance(value, bool):
+            raise ValueError(f"{option} must be True or False, not {value!r}")
     origin = {"architecture": name, "options": dict(options)}
     for key, value in (("num_classes", num_classes), ("in_channels", in_channels)):
         if value is not None:
@@ -127,13 +129,13 @@ def builder_of(name: str) -> Builder:
     return _BUILDERS[name]
 
 
-def _options(builder: Builder) -> list[str]:
+def _options(builder: Builder) -> dict[str, inspect.Parameter]:
     """Return what a builder takes by name, with what it passes on to its class."""
     known = dict(inspect.signature(builder).parameters)
     if known.pop("options", None):
         known |= inspect.signature(get_type_hints(builder)["return"]).parameters
     # What the builder's name decides is none of them.
-    return [name for name in known if name not in ("depth", "layout")]
+    return {name: known[name] for name in known if name not in ("depth", "layout")}
 
 
 def require_count(name: str, value: int) -> int:

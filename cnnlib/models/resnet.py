@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .initialization import draw_as_he
-from .registry import register, require_choice, require_images
+from .registry import register, require_choice, require_count, require_images
 from .residual import BasicBlock, Block, Bottleneck, preactivated, stage
 
 
@@ -91,9 +91,9 @@ def cifar(depth: int) -> Layout:
     depth : int
         Layers with weights, ``6 n + 2`` with ``n`` blocks in each stage.
     """
-    count, rest = divmod(depth - 2, 6)
+    count, rest = divmod(require_count("depth", depth) - 2, 6)
     if rest or count < 1:
-        raise ValueError(f"the depth must be 6 n + 2, such as 20, 32 or 44, not {depth}")
+        raise ValueError(f"depth must be 6 n + 2, such as 20, 32 or 44, not {depth}")
     return Layout(Stem(3, 1, pool=False), BasicBlock, 16, (count,) * 3)
 
 
