@@ -38,7 +38,7 @@ $(OLD)/.ready: requirements.txt
 book: $(READY)  ## run every notebook and build the book
 	@rm -rf _build
 	@$(BIN)/jupyter-book config sphinx . > /dev/null
-	PYTHONPATH=book/_ext OMP_NUM_THREADS=1 $(BIN)/sphinx-build -j auto -W -n --keep-going \
+	@PYTHONPATH=book/_ext OMP_NUM_THREADS=1 $(BIN)/sphinx-build -q -j auto -W -n --keep-going \
 	  -d _build/.doctrees . _build/html
 	@echo "The book is in _build/html/index.html; 'make serve' opens it on localhost."
 

@@ -145,7 +145,7 @@ def test_elsewhere_a_book_is_fetched_and_has_no_buttons(tmp_path):
 )
 def test_the_build_says_in_one_line_what_is_left_out(tmp_path, monkeypatch, repository, base, told):
     said = []
-    monkeypatch.setattr(address.logger, "info", lambda text, *words: said.append(text % words))
+    monkeypatch.setattr(address, "tell", said.append)
     config = settled(tmp_path, repository, base)
     address.say_missing(
         SimpleNamespace(config=config, builder=SimpleNamespace(format="html")), None

@@ -860,6 +860,16 @@ def test_the_build_fails_for_a_widget_that_no_page_can_draw_and_names_it(little_
 
 
 @pytest.mark.slow
+def test_the_build_says_how_long_each_notebook_took_and_how_many_are_left(little_book):
+    _, built = little_book
+    ends = re.findall(r"^ +\d+ s  (\w+); (\d) left$", built.stdout, re.MULTILINE)
+    assert {name for name, _ in ends} == {"boxed", "unknown"}
+    assert [number for _, number in ends] == ["1", "0"]
+    assert "Running 2 notebooks" in built.stdout
+    assert "IPKernelApp" not in built.stdout + built.stderr
+
+
+@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [360, 1280])
 def test_a_box_has_a_still_form_in_the_measures_of_the_living_one(

@@ -14,7 +14,10 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from traitlets.config import Config
 
+#: Nobody else may listen to what a kernel says; one that is not in cipher warns of it.
+ENCRYPTED = Config({"KernelManager": {"transport_encryption": "auto"}})
 IGNORED = "nbval-ignore-output"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 # What editors and runs leave in a cell's metadata.
@@ -91,6 +94,7 @@ def refresh(path: Path) -> None:
         notebook,
         timeout=3600,
         kernel_name="python3",
+        config=ENCRYPTED,
         store_widget_state=False,
         resources={"metadata": {"path": str(path.parent)}},
     ).execute()

@@ -19,9 +19,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from sphinx.util import logging
-
-logger = logging.getLogger(__name__)
+from telling import tell
 
 #: An address on GitHub, in the ways in which git writes one.
 GITHUB = re.compile(
@@ -104,10 +102,10 @@ def say_missing(app, exception) -> None:
     }
     *first, last = [what for what, lacks in missing.items() if lacks] or [""]
     if last and not exception and app.builder.format == "html":
-        logger.info(
-            "NOTICE: The pages go without %s: no address is set in _config.yml, and git knows no "
-            "remote on GitHub.",
-            f"{', '.join(first)} and {last}" if first else last,
+        listed = " and ".join(filter(None, [", ".join(first), last]))
+        tell(
+            f"NOTICE: The pages go without {listed}: no address is set in _config.yml, and git "
+            "knows no remote on GitHub."
         )
 
 

@@ -6,9 +6,7 @@ from base64 import b64decode, b64encode
 
 from browsing import NoChromium, chromium
 from nbformat import NotebookNode
-from sphinx.util import logging
-
-logger = logging.getLogger(__name__)
+from telling import tell
 
 WIDTH = 720  # pixels, as wide as a page's text
 PAGE = '<!DOCTYPE html><body style="margin: 0; width: {width}px">{drawing}</body>'
@@ -30,7 +28,7 @@ def draw_all(outputs: list[NotebookNode]) -> None:
             draw(browser, drawings)
     except NoChromium as reason:
         first, *_ = str(reason).splitlines()
-        logger.info("NOTICE: %s In the notebooks a line stands for each drawing.", first)
+        tell(f"NOTICE: {first} In the notebooks a line stands for each drawing.")
         for output in drawings:
             output.data = NotebookNode({"text/plain": NOT_DRAWN})
 

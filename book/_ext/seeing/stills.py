@@ -18,6 +18,7 @@ from browsing import NoChromium, chromium, served
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
+from telling import tell
 
 from seeing.pages import EMBEDDED, as_webp
 from seeing.widgets import PAGE_HOST, WIDGET_VIEW, page_state, widget_views, within_script
@@ -151,7 +152,7 @@ def draw_stills(app, env) -> None:
 def say_boxes(app, exception, reason: NoChromium) -> None:
     """Say in one line that no still was drawn, and why. A notice, not a warning."""
     first, *_ = str(reason).splitlines()
-    logger.info("NOTICE: %s Where scripts are off, a box stands for each widget.", first)
+    tell(f"NOTICE: {first} Where scripts are off, a box stands for each widget.")
 
 
 def keep(folder: Path, name: str, views: Views, drawn: list[dict[str, str]]) -> None:
