@@ -75,7 +75,7 @@ def short_fine_tuning(monkeypatch):
     drawn = [named(images) for images in data.stand_in(train=2500, test=200)]
     monkeypatch.setattr(data, "cifar10", lambda fallback: drawn)
     config = replace(fine_tuning.EXPERIMENT.config, epochs=1, device="cpu", precision="fp32")
-    return replace(fine_tuning.EXPERIMENT, config=config, budgets=(1,), rates=None)
+    return replace(fine_tuning.EXPERIMENT, config=config, rates=None)
 
 
 def test_fine_tuning_learns_from_a_hundred_pictures_of_each_new_class(short_fine_tuning):
