@@ -21,13 +21,14 @@ $(READY): requirements.txt pyproject.toml
 	@echo "Setting up $(VENV), a few minutes the first time ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
 # A second, small one with the ipywidgets of Colab. Its notebook server and torch are not needed.
 $(OLD)/.ready: requirements.txt
 	@echo "Setting up $(OLD), a minute the first time ..."
 	@$(PYTHON) -m venv $(OLD)
-	@grep -Ev '^(-e|ipywidgets)' requirements.txt > $(OLD)/constraints.txt
+	@sed -En '/^ipywidgets/d; s/^([^ ]+==.*) \\$$/\1/p' requirements.txt > $(OLD)/constraints.txt
 	@$(OLD)/bin/pip install --quiet --disable-pip-version-check --constraint $(OLD)/constraints.txt \
 	  ipykernel ipython-genutils numpy pillow psygnal pytest scikit-image typing-extensions
 	@$(OLD)/bin/pip install --quiet --disable-pip-version-check --constraint $(OLD)/constraints.txt \
@@ -81,12 +82,11 @@ lint: $(READY)  ## check style and format
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-lock:           ## compile requirements.in to requirements.txt; needs uv
-	uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
-	  --upgrade requirements.in --output-file requirements.lock
-	{ echo "# The exact, tested environment. Compiled from requirements.in by \`make lock\`; do not edit."; \
-	  cat requirements.lock; echo "-e ."; } > requirements.txt
-	@rm requirements.lock
+# What is pinned stays as it is, unless UPGRADE=1 asks for the newest of everything.
+lock: $(READY)  ## compile requirements.in to requirements.txt, with hashes
+	@$(BIN)/pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	  --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) requirements.in -o requirements.txt
 
 # A browser for the page tests: Debian's headless shell, which draws no window and takes two thirds
 # of the time; elsewhere one that is there, or Playwright's own.

@@ -12,12 +12,15 @@ import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import CodeType
 
 import nbformat
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
@@ -35,11 +38,15 @@ def load_tool(name: str):
 notebooks = load_tool("notebooks")
 
 
-def tracked_files() -> list[Path]:
-    """Return the files that are, or are about to be, in the repository."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    return [ROOT / line for line in listed.splitlines() if (ROOT / line).is_file()]
+@cache
+def files() -> list[Path]:
+    """Return the files of the repository, all that git does not ignore, also in a copy of it."""
+    with TemporaryDirectory() as empty:
+        subprocess.run(["git", "init", "-q", empty], check=True)
+        command = ["git", f"--git-dir={empty}/.git", f"--work-tree={ROOT}", "ls-files", "-z"]
+        command += ["--others", "--exclude-standard"]
+        listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return [ROOT / name for name in listed.stdout.split("\0") if name]
 
 
 # --- Notebook policy --------------------------------------------------------------------------
@@ -316,7 +323,7 @@ ADDRESS = re.compile(rb"github(usercontent)?\.(com|io)/\S*seeing-convolutions|/O
 
 
 def test_no_file_holds_an_address_of_the_book():
-    assert [path for path in tracked_files() if ADDRESS.search(path.read_bytes())] == []
+    assert [path for path in files() if ADDRESS.search(path.read_bytes())] == []
 
 
 def test_an_address_of_the_book_is_found():
@@ -561,7 +568,7 @@ PRIVATE = re.compile(r"(?<![\w.~-])/(work|root|home)/|\.\./shared")
 
 def test_the_project_speaks_of_itself_alone():
     own = {ROOT / ".ci" / "run", Path(__file__).resolve()}  # .ci/run looks beside the repository
-    texts = [path for path in tracked_files() if path not in own and VENDOR not in path.parents]
+    texts = [path for path in files() if path not in own and VENDOR not in path.parents]
     said = {}
     for path in texts:
         text = path.read_bytes().decode("utf-8", errors="ignore")
@@ -653,11 +660,14 @@ def requirement_names(lines: list[str]) -> set[str]:
     return {re.sub(r"[-_.]+", "-", name).lower() for name in names}
 
 
+#: A version, perhaps where it is for, and what the files of it must be.
+PINNED = re.compile(r"[\w.-]+==[\w.!+-]+( ; [^\\]+)?( --hash=sha256:[0-9a-f]{64})+")
+
+
 def test_the_environment_is_exact_and_complete():
-    exact = (ROOT / "requirements.txt").read_text().splitlines()
-    assert exact[-1] == "-e ."
-    pinned = re.compile(r"[\w.-]+==[\w.!+-]+( ; .+)?")
-    assert [line for line in exact[:-1] if line[0] != "#" and not pinned.fullmatch(line)] == []
+    lines = re.sub(r" \\\n +", " ", (ROOT / "requirements.txt").read_text()).splitlines()
+    exact = [line for line in lines if not line.startswith("#")]
+    assert [line for line in exact if not PINNED.fullmatch(line)] == []
     wanted = requirement_names((ROOT / "requirements.in").read_text().splitlines())
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert (wanted | requirement_names(project["dependencies"])) <= requirement_names(exact)
@@ -666,6 +676,30 @@ def test_the_environment_is_exact_and_complete():
 def test_the_package_asks_for_lower_bounds_only():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert all(re.fullmatch(r"[\w.-]+>=[\d.]+", line) for line in project["dependencies"])
+
+
+def workflows() -> dict[str, dict]:
+    """Return the workflows by the names of their files."""
+    paths = (ROOT / ".github/workflows").glob("*.yml")
+    return {path.name: yaml.safe_load(path.read_text()) for path in paths}
+
+
+def test_workflows_use_actions_by_commit_and_may_do_no_more_than_they_need():
+    for name, workflow in workflows().items():
+        assert workflow["permissions"] in ({}, {"contents": "read"}), name
+        for step in (step for job in workflow["jobs"].values() for step in job["steps"]):
+            assert re.search(r"^$|@[0-9a-f]{40}$", step.get("uses", "")), (name, step)
+
+
+def test_a_workflow_walks_the_way_without_make():
+    """The commands of the README, the last of which opens a window, from top to bottom."""
+    text = (ROOT / "README.md").read_text().partition("<summary>Without make</summary>")[2]
+    block = re.search(r"```sh\n(.*?)```", text, re.DOTALL)[1]
+    *commands, last = [line.partition("#")[0].strip() for line in block.splitlines()]
+    steps = workflows()["ci.yml"]["jobs"]["without-make"]["steps"]
+    first, second = [step["run"] for step in steps if "run" in step]
+    assert first.splitlines() == commands
+    assert last.replace("lab", "lab --no-browser") in second
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
