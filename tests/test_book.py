@@ -643,6 +643,20 @@ def test_widgets_wait_for_nothing_that_they_do_not_need(new_page, book, name):
     assert any("bootstrap" in url for url in held)
 
 
+# What one has to push aside to see whole.
+WIDER = """(all) => all.filter((e) => e.scrollWidth > e.clientWidth + 1)
+  .map((e) => e.outerHTML.slice(0, 120))"""
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["book/07_backpropagation", "book/08_training_a_cnn"])
+def test_a_phone_shows_figures_and_summaries_whole(visit, name):
+    page = visit(name, width=360)
+    pictured = page.locator(".bd-article :is(figure .output, div:has(> .cnn-summary))")
+    assert pictured.count() >= 2
+    assert pictured.evaluate_all(WIDER) == []
+
+
 @pytest.mark.browser
 def test_mathematics_is_set(visit):
     page = visit("book/02_convolution")
