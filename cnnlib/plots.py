@@ -427,9 +427,9 @@ def confusion_matrix(counts: Any, classes: Sequence[str]) -> Figure:
         weight = "bold" if i == j else "normal"
         number = {"ha": "center", "va": "center_baseline", "fontsize": SMALL}
         axes.text(j, i, f"{counts[i, j]:.0f}", **number, color=color, weight=weight)
-    axes.set_xticks(range(size), classes)
-    if max(map(len, classes)) * 0.6 * SMALL / 72 > (width - 1.4) / size:
-        axes.tick_params(axis="x", rotation=40, rotation_mode="xtick")
+    wide = max(map(len, classes)) * 0.6 * SMALL / 72 > (width - 1.4) / size
+    turned = {"rotation": 40, "ha": "right"} if wide else {}
+    axes.set_xticks(range(size), classes, **turned)
     axes.set_yticks(range(size), classes)
     axes.tick_params(length=0, labelcolor=INK["text"])
     axes.set(xlabel=WORDS["predicted"], ylabel=WORDS["true"])
