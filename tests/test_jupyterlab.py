@@ -5,14 +5,21 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
 from urllib.request import urlopen
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
+from markdown_it import MarkdownIt
+from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from cnnlib import widgets
 
@@ -20,6 +27,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 TOKEN = "seeing"
 START = 60  # seconds that a server may take to start
+MARKDOWN = MarkdownIt("commonmark").enable("table").use(dollarmath_plugin)
 RUN = 180_000  # milliseconds that a notebook may take to run
 FRONTENDS = {"lab": "lab/tree", "notebook": "notebooks"}
 
@@ -69,20 +77,29 @@ def wait_until_it_answers(url: str, server: subprocess.Popen, log) -> None:
     pytest.fail("The server did not start:\n" + log.read_text()[-3000:], pytrace=False)
 
 
-@pytest.fixture(params=FRONTENDS)
-def address(request, tmp_path):
-    """Serve the notebook by one of the frontends; return the address that opens it."""
-    folder, settings = tmp_path / "notebooks", tmp_path / "settings/@jupyterlab/notebook-extension"
-    folder.mkdir()
-    nbformat.write(notebook(), folder / "widgets.ipynb")
-    settings.mkdir(parents=True)  # every cell is drawn, in view or not
-    tracker = settings / "tracker.jupyterlab-settings"
-    tracker.write_text(json.dumps({"windowingMode": "none"}))
+@contextmanager
+def serving(frontend: str, folder: Path, home: Path, **settings):
+    """Serve a folder of notebooks by one of the frontends; yield where it opens one.
+
+    Parameters
+    ----------
+    frontend : str
+        One of ``FRONTENDS``.
+    folder : Path
+        Holds the notebooks.
+    home : Path
+        An empty folder for all that a frontend keeps.
+    settings
+        Of JupyterLab's notebooks. By default every cell is drawn, in view or not.
+    """
+    tracker = home / "settings/@jupyterlab/notebook-extension/tracker.jupyterlab-settings"
+    tracker.parent.mkdir(parents=True)
+    tracker.write_text(json.dumps({"windowingMode": "none"} | settings))
     homes = {"JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "JUPYTERLAB_WORKSPACES_DIR"}
-    environment = os.environ | {name: str(tmp_path / name) for name in homes}
-    environment |= {"JUPYTERLAB_SETTINGS_DIR": str(settings.parents[1]), "JUPYTER_TOKEN": TOKEN}
-    port, log = free_port(), tmp_path / "log"
-    command = [sys.executable, "-m", "jupyter", request.param, "--no-browser", "--allow-root"]
+    environment = os.environ | {name: str(home / name) for name in homes}
+    environment |= {"JUPYTERLAB_SETTINGS_DIR": str(home / "settings"), "JUPYTER_TOKEN": TOKEN}
+    port, log = free_port(), home / "log"
+    command = [sys.executable, "-m", "jupyter", frontend, "--no-browser", "--allow-root"]
     command += [
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
@@ -95,9 +112,19 @@ def address(request, tmp_path):
         )
     base = f"http://127.0.0.1:{port}"
     wait_until_it_answers(f"{base}/api?token={TOKEN}", server, log)
-    yield f"{base}/{FRONTENDS[request.param]}/widgets.ipynb?token={TOKEN}"
+    yield lambda name: f"{base}/{FRONTENDS[frontend]}/{name}?token={TOKEN}"
     server.terminate()
     server.wait(20)
+
+
+@pytest.fixture(params=FRONTENDS)
+def address(request, tmp_path):
+    """Serve the notebook by one of the frontends; return the address that opens it."""
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    nbformat.write(notebook(), folder / "widgets.ipynb")
+    with serving(request.param, folder, tmp_path) as opening:
+        yield opening("widgets.ipynb")
 
 
 def run_all(page) -> None:
@@ -175,4 +202,86 @@ def test_every_widget_lives_and_python_hears_it(new_page, address):
     assert frame.inner_text() == "2"
     keys_stay_in_the_widgets(page, living)
     assert page.trouble.console == []
+    assert page.trouble.foreign == []
+
+
+# --- The notebooks for readers --------------------------------------------------------------------
+
+PANEL = ".jp-NotebookPanel:not(.lm-mod-hidden)"
+TAB = "#jp-main-dock-panel .lm-TabBar-tab.lm-mod-current"
+#: What JupyterLab adds to a text, and formulas: they are counted.
+NO_WORDS = ".jp-InternalAnchorLink, mjx-container, .math"
+SEEN = """(panel) => ({
+  text: [...panel.querySelectorAll(".jp-MarkdownCell .jp-RenderedMarkdown")]
+    .map((cell) => cell.innerHTML).join("\\n"),
+  formulas: panel.querySelectorAll("mjx-container").length,
+  wrong_formulas: panel.querySelectorAll("mjx-merror, [data-mjx-error]").length,
+  folded: panel.querySelectorAll(".jp-CodeCell .jp-InputPlaceholder").length,
+  pictures: [...panel.querySelectorAll("img")].map((picture) => picture.naturalWidth > 0),
+})"""
+
+
+@pytest.fixture
+def readers(built, tmp_path) -> Path:
+    """A folder with the notebooks for readers and nothing else."""
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    for path in (built / "notebooks").glob("*.ipynb"):
+        shutil.copy(path, folder)
+    return folder
+
+
+def words(html: str) -> list[str]:
+    """Return the words of a text that are in no formula."""
+    text = BeautifulSoup(html, "html.parser")
+    for other in text.select(NO_WORDS):
+        other.replace_with(" ")
+    return text.get_text().split()
+
+
+def wanted(notebook) -> dict:
+    """Return what is to be seen of a notebook: its text as markdown-it reads it, and counts."""
+    cells = notebook.cells
+    text = "\n".join(MARKDOWN.render(cell.source) for cell in cells if cell.cell_type == "markdown")
+    outputs = chain.from_iterable(cell.get("outputs", []) for cell in cells)
+    return {
+        "words": words(text),
+        "formulas": len(BeautifulSoup(text, "html.parser").select(".math")),
+        "wrong_formulas": 0,
+        "folded": sum(
+            cell.metadata.get("jupyter", {}).get("source_hidden", False) for cell in cells
+        ),
+        "pictures": [True] * sum("image/png" in output.get("data", {}) for output in outputs),
+    }
+
+
+def open_notebook(page, name: str, cells: int):
+    """Open a notebook from JupyterLab's list of files; return its panel, all of it drawn."""
+    page.locator(".jp-DirListing-item", has_text=name).dblclick()
+    panel = page.locator(PANEL)
+    panel.locator(".jp-Cell").nth(cells - 1).wait_for()
+    page.locator(f"{TAB}.jp-mod-dirty").wait_for(timeout=RUN)  # with its kernel's version
+    return panel
+
+
+def close_notebook(page, panel) -> None:
+    """Close a notebook, and leave the file as it is."""
+    page.locator(f"{TAB} .lm-TabBar-tabCloseIcon").click()
+    page.get_by_role("button", name="Discard").click()
+    panel.wait_for(state="detached")
+
+
+def test_every_notebook_for_readers_opens(new_page, readers, tmp_path):
+    page = new_page(width=1280, height=1000)
+    with serving("lab", readers, tmp_path, kernelShutdown=True) as opening:
+        paths = sorted(readers.glob("*.ipynb"))
+        page.goto(opening(paths[0].name))
+        for path in paths:
+            notebook = nbformat.read(path, as_version=4)
+            panel = open_notebook(page, path.name, len(notebook.cells))
+            seen = panel.evaluate(SEEN)
+            seen["words"] = words(seen.pop("text"))
+            assert seen == wanted(notebook), path.name
+            assert page.locator(".jp-Dialog").count() == 0, path.name
+            close_notebook(page, panel)
     assert page.trouble.foreign == []
