@@ -111,10 +111,12 @@ def serving(frontend: str, folder: Path, home: Path, **settings):
             command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT
         )
     base = f"http://127.0.0.1:{port}"
-    wait_until_it_answers(f"{base}/api?token={TOKEN}", server, log)
-    yield lambda name: f"{base}/{FRONTENDS[frontend]}/{name}?token={TOKEN}"
-    server.terminate()
-    server.wait(20)
+    try:
+        wait_until_it_answers(f"{base}/api?token={TOKEN}", server, log)
+        yield lambda name: f"{base}/{FRONTENDS[frontend]}/{name}?token={TOKEN}"
+    finally:
+        server.terminate()
+        server.wait(20)
 
 
 @pytest.fixture(params=FRONTENDS)
