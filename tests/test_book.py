@@ -16,6 +16,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+import running
 import widget_page
 import yaml
 from conftest import fresh_page
@@ -871,6 +872,11 @@ def test_the_build_fails_for_a_widget_that_no_page_can_draw_and_names_it(little_
     assert re.search(r"unknown.*static-widgets\.js does not know the widget PlayModel", said)
     assert re.search(r"unknown.*a widget cannot be drawn: .*PlayModel", said)
     assert "boxed" not in "".join(line for line in said.splitlines() if "does not know" in line)
+
+
+def test_the_line_of_a_notebook_that_failed_says_so():
+    run = {"runtime": 61.6, "succeeded": False}
+    assert running.line("09_lenet", run, 3) == "   62 s  09_lenet, where it failed; 3 left"
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ import imageio.v3 as imageio
 import nbformat
 import numpy as np
 import pytest
+import yaml
 from address import find_repository
 from browsing import NoChromium
 from bs4 import BeautifulSoup
@@ -429,7 +430,7 @@ def test_the_install_cell_fetches_on_colab_alone(monkeypatch):
     address = "file:///a/copy"
     assert run_install_cell(monkeypatch, address, colab=False, found=True) == []
     assert run_install_cell(monkeypatch, address, colab=True, found=True) == [
-        ("pip", 'install -q "cnnlib @ git+file:///a/copy"'),
+        ("pip", "install -q git+file:///a/copy"),
         "widgets",
     ]
     assert run_install_cell(monkeypatch, None, colab=True, found=True) == ["widgets"]
@@ -456,6 +457,7 @@ def test_the_install_cell_knows_the_address_and_is_folded(built, notebook):
     install = notebook.cells[2]
     assert install.metadata.cellView == "form"
     assert install.metadata.jupyter.source_hidden
-    repository = find_repository(ROOT)
+    config = yaml.safe_load((ROOT / "_config.yml").read_text())
+    repository = find_repository(ROOT, config["repository"]["url"])
     assert ("%pip install -q" in install.source) == bool(repository)
-    assert repository is None or f'"cnnlib @ git+{repository}"' in install.source
+    assert repository is None or f"git+{repository}\n" in install.source

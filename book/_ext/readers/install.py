@@ -23,13 +23,13 @@ if importlib.util.find_spec("cnnlib") is None:
 {told}'''
     )"""
 FETCH = """
-    %pip install -q "cnnlib @ git+{repository}\""""
+    %pip install -q git+{repository}"""
 #: What was tried and what to do, where the repository's address is known.
 TOLD = """\
 On Google Colab: pip could not fetch it from {repository}
     and says above why. Open that address in your browser; if it is there, run this cell again.
 Elsewhere: nothing was tried. Open the notebooks by `make lab` in a copy of the book, or run
-    %pip install "cnnlib @ git+{repository}\""""
+    %pip install git+{repository}"""
 #: And where it is not.
 TOLD_NOWHERE = """\
 Nothing was tried: where this notebook was made, the address of the book was not known.
