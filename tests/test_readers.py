@@ -83,7 +83,7 @@ def said_by_page(html: str) -> list[str]:
     for math in page.select(".math"):
         number = math.select_one(".eqno")
         number = number.extract().get_text() if number else ""
-        math.replace_with(formula(number, math.get_text()))
+        math.replace_with(formula(number, math.select_one("annotation").get_text()))
     return page.get_text().split()
 
 

@@ -33,19 +33,11 @@ class Package:
 
 PACKAGES = [
     Package(
-        "mathjax",
-        "3.2.2",
-        "mathjax",
-        (
-            "LICENSE",
-            "es5/startup.js",
-            "es5/core.js",
-            "es5/input/tex.js",
-            "es5/output/chtml.js",
-            "es5/output/chtml/fonts/tex.js",
-            "es5/output/chtml/fonts/woff-v2/*.woff",
-            "es5/a11y/assistive-mml.js",
-        ),
+        "katex",
+        "0.19.1",
+        "katex",
+        ("LICENSE", "dist/katex.min.js", "dist/katex.min.css", "dist/fonts/*.woff"),
+        strip="dist/",
     ),
     Package(
         "@fontsource-variable/source-serif-4",

@@ -3,7 +3,7 @@
 (() => {
 "use strict";
 
-const SCROLLERS = ".cell_output .output, .highlight pre, .table-wrapper, div.math, mjx-container";
+const SCROLLERS = ".cell_output .output, .highlight pre, .table-wrapper, .katex-display";
 
 /** Put an element in the tab order while it is wider inside than outside, and only then. */
 function reach(element) {
@@ -14,11 +14,7 @@ function reach(element) {
 }
 
 const watcher = new ResizeObserver((entries) => entries.forEach(({ target }) => reach(target)));
-const watch = () => document.querySelectorAll(SCROLLERS).forEach((element) => watcher.observe(element));
-
-watch();
-// Mathematics is set after the page has loaded.
-window.addEventListener("load", () => window.MathJax?.startup?.promise?.then(watch));
+document.querySelectorAll(SCROLLERS).forEach((element) => watcher.observe(element));
 
 // Of a page that is read from disk, browsers refuse requests: what the search finds stands there
 // without a sentence from each page.
