@@ -10,7 +10,13 @@ from playwright.sync_api import Page
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "book" / "_ext"))
-from browsing import chromium, served  # noqa: E402, F401 - the build's own, for all benchmarks
+from browsing import (  # noqa: E402, F401 - the build's own, for all benchmarks
+    QuietHandler,
+    chromium,
+    find_chromium,
+    served,
+    start_server,
+)
 
 HTML = ROOT / "_build" / "html"
 

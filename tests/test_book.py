@@ -65,7 +65,6 @@ def visit(new_page, book):
         page = new_page(**options)
         page.goto(f"{book}/{name}.html{anchor}")
         if options.get("java_script_enabled", True):
-            page.evaluate("window.MathJax?.startup?.promise")
             page.evaluate("document.fonts.ready.then(() => {})")
             widget_page.wait_until_alive(page)
         return page
@@ -74,8 +73,7 @@ def visit(new_page, book):
 
 
 def wait_for_all(page) -> None:
-    """Wait until a page's mathematics, letters and widgets are there."""
-    page.evaluate("window.MathJax?.startup?.promise")
+    """Wait until a page's letters and widgets are there."""
     page.evaluate("document.fonts.ready.then(() => {})")
     widget_page.wait_until_alive(page)
 
@@ -85,7 +83,7 @@ def opened(request, browser, book):
     """Each page, opened once for the tests that only look; pytest puts them side by side."""
     page = fresh_page(browser)
     page.name = request.param
-    page.asked = page_weight.requested(page, book, page.name)
+    page.untouched, page.asked = page_weight.requested(page, book, page.name)
     wait_for_all(page)
     yield page
     page.context.close()
@@ -123,7 +121,18 @@ def test_page_opens_quietly(opened):
 @pytest.mark.browser
 def test_page_is_light(opened, built):
     weight = page_weight.weigh(built / "html", opened.asked)
-    assert weight["bytes"] < page_weight.LIMIT, weight["largest"]
+    assert weight["bytes"] <= page_weight.LIMIT, weight["largest"]
+    if opened.name == page_weight.FIRST:
+        weight = page_weight.weigh(built / "html", opened.untouched)
+        assert weight["bytes"] <= page_weight.FIRST_LIMIT, weight["largest"]
+
+
+@pytest.mark.browser
+def test_page_fetches_nothing_that_it_does_not_use(opened):
+    """Not the theme's whole icon fonts, not what only a search needs."""
+    unused = re.compile(r"vendor/fontawesome|vendor/katex|searchindex|searchtools|language_data")
+    found = {path for path in opened.asked if unused.search(path)}
+    assert found == set() or opened.name == "search"
 
 
 # What one can see to be wrong on a page, each as a function that returns what it found.
@@ -177,7 +186,7 @@ UNHINTED = """() => [...document.querySelectorAll("div.math, div.math *, .output
 # Not what stands below or above a line, nor the copy of a formula for screen readers. (Letters in a
 # picture of pixels, a PNG, cannot be read off.)
 SMALL = """() => {
-  const aside = ".cnn-hidden, sub, sup, mjx-assistive-mml";
+  const aside = ".cnn-hidden, sub, sup, .katex-mathml, .katex .vlist";
   const scale = (e) => {
     if (e instanceof SVGElement) {
       const { a, b, c, d } = e.getScreenCTM();
@@ -659,12 +668,18 @@ def test_a_phone_shows_figures_and_summaries_whole(visit, name):
 
 
 @pytest.mark.browser
-def test_mathematics_is_set(visit):
-    page = visit("book/02_convolution")
-    assert page.locator("mjx-container[display=true]").count() >= 1
-    assert page.locator("mjx-container mjx-assistive-mml math").count() >= 1
-    assert page.locator("mjx-merror").count() == 0
-    no_trouble(page)
+@pytest.mark.parametrize("scripts", [True, False])
+def test_formulas_are_set(visit, scripts):
+    page = visit("book/02_convolution", java_script_enabled=scripts)
+    formulas = page.locator("article .math")
+    assert formulas.count() > 20
+    assert formulas.count() == page.locator("article .katex-html:visible").count()
+    assert formulas.count() == page.locator("article .math .katex-mathml > math").count()
+    numbers = page.locator("article div.math .eqno").all_inner_texts()
+    assert [number.rstrip("#") for number in numbers] == [
+        f"(2.{i})" for i in range(1, len(numbers) + 1)
+    ]
+    assert numbers
 
 
 @pytest.mark.browser

@@ -57,7 +57,10 @@ def display(tex: str, nowrap: bool = False) -> nodes.math_block:
         (display("x = 1"), ("x = 1", True)),
         (display(r"a &= b \\ &= c"), (r"\begin{split}a &= b \\ &= c\end{split}", True)),
         (display("a = b\n\nc = d"), (r"\begin{split}a = b\\c = d\end{split}", True)),
-        (display(r"\begin{align}a \\ b\end{align}", True), (r"\begin{align}a \\ b\end{align}", True)),
+        (
+            display(r"\begin{align}a \\ b\end{align}", True),
+            (r"\begin{align}a \\ b\end{align}", True),
+        ),
     ],
 )
 def test_lines_stand_below_each_other(node, tex):

@@ -12,7 +12,7 @@ from fontTools.ttLib import TTFont
 from PIL import Image
 
 from cnnlib.palette import css_variables
-from seeing.widgets import host_style
+from seeing.widgets import PICTURE, host_style, keeper, picture_file
 
 # The theme's icon fonts: family, weight, file.
 ICON_FONTS = [
@@ -32,14 +32,16 @@ def without_icon_script(head: str) -> str:
 
 def used_icons(style: str, sources: list[str]) -> set[int]:
     """Return the code points of the icons that a style sheet and the given pages use."""
+    rules = re.findall(r'([^{}]*)\{[^{}]*content:\s*"\\([0-9a-f]+) ?"', style)
     codes = {
         name: int(code, 16)
-        for selectors, code in re.findall(r'([^{}]*)\{content:"\\([0-9a-f]+) ?"\}', style)
+        for selectors, code in rules
         for name in re.findall(r"\.(fa-[\w-]+)", selectors)
     }
+    unnamed = {int(code, 16) for selectors, code in rules if ".fa-" not in selectors}
     named = {name for source in sources for name in re.findall(r"\bfa-[\w-]+", source)}
     private = {ord(letter) for letter in style if "\ue000" <= letter <= "\uf8ff"}
-    return private | {codes[name] for name in named & set(codes)}
+    return private | unnamed | {codes[name] for name in named & set(codes)}
 
 
 def icon_faces(static: Path, icons: set[int]) -> str:
@@ -105,4 +107,6 @@ def prepare_page(app, pagename, templatename, context, doctree) -> None:
     # A bibliography's roles: one is deprecated, the other wrong, since the list holds more.
     for role in (' role="doc-biblioentry"', ' role="list" class="citation-list"'):
         context["body"] = context.get("body", "").replace(role, "")
-    context["body"] = EMBEDDED.sub(as_webp, context.get("body", ""))
+    body = EMBEDDED.sub(as_webp, context.get("body", ""))
+    keep = keeper(app, context, "pictures")
+    context["body"] = PICTURE.sub(lambda match: picture_file(match[0], keep), body)

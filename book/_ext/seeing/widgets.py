@@ -122,6 +122,16 @@ def module_script(module: str) -> str | None:
     return HELD.format(FUNCTION.format(text.strip()))
 
 
+def keeper(app, context: dict, name: str) -> Callable[[str, str, bytes], str]:
+    """Return what keeps files in a folder of the book, and gives their addresses on a page."""
+    folder = Path(app.outdir) / "_static" / name
+
+    def keep(*file) -> str:
+        return context["pathto"](f"_static/{name}/{keep_file(folder, *file)}", 1)
+
+    return keep
+
+
 def lighten(state: dict, keep: Callable[[str, str, bytes], str]) -> tuple[set[str], set[str]]:
     """Move what is large and the same on many pages out of a page's widget state, into files.
 
@@ -175,19 +185,12 @@ def share_widgets(app, pagename, templatename, context, doctree) -> None:
     scripts = getattr(app.env, "nb_metadata", {}).get(pagename, {}).get("js_files", {})
     if "ipywidgets_state" not in scripts:
         return
-    folder = Path(app.outdir) / "_static" / "widgets"
-
-    def keep(*file) -> str:
-        return context["pathto"](f"_static/widgets/{keep_file(folder, *file)}", 1)
-
     path, attributes = scripts["ipywidgets_state"]
     saved = json.loads(attributes["body"])
-    files, styles = lighten(saved["state"], keep)
+    files, styles = lighten(saved["state"], keeper(app, context, "widgets"))
     body = within_script(saved)
     scripts["ipywidgets_state"] = (path, attributes | {"body": body})
     for style in sorted(styles):  # after the theme's and the book's own
         app.add_css_file(f"widgets/{PurePosixPath(style).name}", priority=900)
     preloads = (f'<link rel="preload" as="script" href="{file}" />' for file in sorted(files))
     context["metatags"] = context.get("metatags", "") + "\n".join(preloads)
-    stills = context.get("body", "")
-    context["body"] = PICTURE.sub(lambda match: picture_file(match[0], keep), stills)
