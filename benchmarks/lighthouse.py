@@ -113,9 +113,7 @@ def main() -> int:
         "what": f"Lighthouse's scores of 100 on a phone, the medians of {LOADS} loads",
         "lighthouse": VERSION,
         "chromium": reports[0]["environment"]["hostUserAgent"],
-        "node": subprocess.run(
-            ["node", "--version"], capture_output=True, text=True
-        ).stdout.strip(),
+        "node": subprocess.check_output(["node", "--version"], text=True).strip(),
         "least": LEAST,
         "pages": pages,
         "load_average_at_the_end": conditions()["load_average"],

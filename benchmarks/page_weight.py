@@ -1,7 +1,7 @@
 """What each page of the built book weighs on its way to a reader, and what the largest parts are.
 
-Claim: a page transfers at most 450 kB, compressed, the fonts of its text apart, and the opening page
-at most 300 kB before one touches it.
+Claim: a page transfers at most 450 kB, compressed, the fonts of its text apart, and the opening
+page at most 300 kB before one touches it.
 Each page of the table of contents is opened in Chromium, wide, and scrolled to its end, screen by
 screen; every file that it asks for is counted: text compressed by gzip as GitHub Pages serves it,
 all else as it is. "Before a touch" is what it asks for until it rests, unscrolled.

@@ -12,6 +12,8 @@ from base64 import b64decode, b64encode
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
+from unittest.mock import MagicMock
+from urllib.parse import quote
 
 import nbformat
 import numpy as np
@@ -20,10 +22,12 @@ import running
 import widget_page
 import yaml
 from conftest import fresh_page
+from docutils import nodes
 from PIL import Image
-from seeing.pages import EMBEDDED, as_webp, used_icons, without_icon_script
+from seeing.pages import EMBEDDED, as_webp, without_look
 from seeing.percent import join_percent
-from seeing.stills import HEIGHTS
+from seeing.sheet import deferred, lighter_head, used_icons, without_unused
+from seeing.stills import HEIGHTS, Still
 from seeing.widgets import (
     PAGE_HOST,
     keep_file,
@@ -32,6 +36,7 @@ from seeing.widgets import (
     module_script,
     unknown_kinds,
 )
+from sphinx.search import IndexBuilder
 
 from benchmarks import page_weight, widget_appearance
 from benchmarks.pages import documents
@@ -137,8 +142,10 @@ def test_page_fetches_nothing_that_it_does_not_use(opened):
 
 # What one can see to be wrong on a page, each as a function that returns what it found.
 
-# What reaches beyond the page's right edge, unless a box around it scrolls.
+# What reaches beyond the page's right edge, unless a box around it scrolls. (The copy of a formula
+# for screen readers is as wide as it is, and cut to a point; a root's line is cut to its root.)
 SPILLS = """() => [...document.querySelectorAll("body *")].filter((element) => {
+  if (element.closest(".katex-mathml, .katex .hide-tail")) return false;
   const { right, width } = element.getBoundingClientRect();
   if (!width || right <= document.documentElement.clientWidth + 1) return false;
   for (let box = element; box; box = box.parentElement)
@@ -320,7 +327,7 @@ def test_page_looks_right(opened, width):
     widget_page.settle(page)
     if page.name in WITH_WIDGET:
         living(page).first.wait_for()
-    page.wait_for_function(f"({UNREACHABLE})().length === 0")  # the theme sees to it, soon
+    page.wait_for_function(f"({UNREACHABLE})().length === 0")  # book.js sees to it, soon
     root = "document.documentElement"
     assert page.evaluate(f"{root}.scrollWidth - {root}.clientWidth") == 0
     assert looked_at(page) == NOTHING
@@ -690,6 +697,38 @@ def test_search_works_without_a_server(visit):
     no_trouble(page)
 
 
+# What a reader looks for, in the words that others use, and the page that teaches it.
+SOUGHT = {
+    "batch norm": "book/08_training_a_cnn",
+    "batch normalization": "book/08_training_a_cnn",
+    "learning rate": "book/07_backpropagation",
+    "finetuning": "book/19_cifar10_resnet",
+    "cross-correlation": "book/02_convolution",
+    "dropout": "book/10_alexnet",
+    "skip connection": "book/14_residual_blocks",
+    "transfer learning": "book/19_cifar10_resnet",
+    "1x1 convolution": "book/04_channels_and_filters",
+    "backprop": "book/07_backpropagation",
+}
+
+
+@pytest.mark.browser
+def test_the_search_finds_the_right_page_first(new_page, book):
+    page, found = new_page(), {}
+    for words in SOUGHT:
+        page.goto(f"{book}/search.html?q={quote(words)}")
+        first = page.locator("#search-results li a").first
+        found[words] = first.get_attribute("href").partition(".html")[0]
+    assert found == SOUGHT
+
+
+def test_the_search_index_takes_no_word_of_a_still():
+    stood = nodes.document("", "")
+    stood += [nodes.raw("", "<p>kernel</p>", format="html"), Still(html="<p>whisker</p>")]
+    words = IndexBuilder(MagicMock(), "en", {}, "")._word_collector(stood).words
+    assert words == ["kernel"]
+
+
 @pytest.mark.browser
 def test_search_opens_by_keyboard(visit):
     page = visit(PAGES[0])
@@ -977,11 +1016,56 @@ def test_the_table_of_heights_is_that_of_the_book(visit, name):
 def test_icons_in_use_are_found():
     style = r'.fa-bars:before,.fa-navicon:before{content:"\f0c9"}.fa-sun:before{content:"\f185"}'
     style += ':root{--pst-icon-bell:"\uf0f3"}'
-    assert used_icons(style, ['<i class="fa-solid fa-bars">']) == {0xF0C9, 0xF0F3}
+    style += '.hide:after{font-weight:900;content:"\\f107"}'
+    assert used_icons(style, ['<i class="fa-solid fa-bars">']) == {0xF0C9, 0xF0F3, 0xF107}
 
 
-def test_the_icon_script_goes_or_the_build_says_so():
-    head = '<script defer src="../_static/scripts/fontawesome.js?digest=1"></script><link>'
-    assert without_icon_script(head) == "<link>"
+HEAD = """\
+<link href="../_static/styles/theme.css?digest=1" rel="stylesheet" />
+<link rel="stylesheet" type="text/css" href="../_static/mystnb.11b3.css" />
+<link rel="stylesheet" type="text/css" href="../_static/formulas.css" />
+<script defer src="../_static/scripts/fontawesome.js?digest=1"></script>
+<link rel="preload" as="script" href="../_static/scripts/bootstrap.js" />
+"""
+
+
+def test_a_head_loads_one_sheet_and_what_is_the_page_s_own():
+    assert re.findall(r'(?:href|src)="([^"]*)"', lighter_head(HEAD, "one.css")) == [
+        "one.css",
+        "../_static/formulas.css",
+    ]
     with pytest.raises(ValueError, match=r"fontawesome\.js"):
-        without_icon_script("<link>")
+        lighter_head("<link>", "one.css")
+
+
+def test_scripts_wait_until_the_page_is_read():
+    now = [
+        '<script src="documentation_options.js"></script>',
+        "<script>DOCUMENTATION_OPTIONS.pagename = 'one';</script>",
+        '<script async="async" src="static-widgets.js"></script>',
+    ]
+    assert deferred("".join(now)) == "".join(now)
+    assert deferred('<script src="doctools.js?v=1">') == '<script defer src="doctools.js?v=1">'
+
+
+@pytest.mark.parametrize(
+    ("style", "used"),
+    [
+        (".a{x:1}.b{x:2}", ".a{x:1}"),
+        (".a,.b .a,p{x:1}", ".a,p{x:1}"),
+        (".a:not(.b,.c),.a:is(p,.b:not(.c)){x:1}", ".a:not(.b,.c),.a:is(p,.b:not(.c)){x:1}"),
+        ("@media print{.b{x:1}}@media print{.a{x:1}}", "@media print{.a{x:1}}"),
+        ("@font-face{x:1}@keyframes k{from{x:1}50%,to{x:2}}", None),
+        ('/* .a */[href$=".pdf"]{x:1}', '[href$=".pdf"]{x:1}'),
+        (".bs-tooltip-auto{x:1}", None),
+    ],
+)
+def test_a_style_sheet_loses_what_no_page_uses(style, used):
+    assert without_unused(style, {"a"}) == (style if used is None else used)
+
+
+def test_the_theme_leaves_what_scrolls_to_the_book():
+    begin = '"complete"===document.readyState?I():window.addEventListener("load",I)'
+    assert without_look(f"(()=>{{e(1),{begin}}})();") == "(()=>{e(1)})();"
+    with pytest.raises(ValueError, match="what scrolls"):
+        without_look("window.addEventListener('load', look)")

@@ -37,7 +37,7 @@ def test_formulas_come_in_their_order():
 @pytest.mark.parametrize(
     ("tex", "message"),
     [
-        (r"\sqrt{a", "expected '}'"),
+        (r"\sqrt{a", "Expected '}'"),
         (r"\nonsense", r"Undefined control sequence: \nonsense"),
         ("größer", "LaTeX-incompatible input"),  # which KaTeX would show, and LaTeX not
     ],
@@ -57,10 +57,7 @@ def display(tex: str, nowrap: bool = False) -> nodes.math_block:
         (display("x = 1"), ("x = 1", True)),
         (display(r"a &= b \\ &= c"), (r"\begin{split}a &= b \\ &= c\end{split}", True)),
         (display("a = b\n\nc = d"), (r"\begin{split}a = b\\c = d\end{split}", True)),
-        (
-            display(r"\begin{align}a \\ b\end{align}", True),
-            (r"\begin{align}a \\ b\end{align}", True),
-        ),
+        (display(r"\begin{align}a\end{align}", True), (r"\begin{align}a\end{align}", True)),
     ],
 )
 def test_lines_stand_below_each_other(node, tex):
@@ -73,10 +70,10 @@ def test_the_style_sheet_holds_the_letters_that_are_used():
     fonts = re.findall(r"font-family:KaTeX_(\w+);[^}]*url\(data:font/woff;base64,([^)]+)\)", style)
     assert len(fonts) == len(FONTS)
     letters = {
-        family: {chr(code) for code in TTFont(BytesIO(b64decode(font))).getBestCmap()}
+        family: set(map(chr, TTFont(BytesIO(b64decode(font))).getBestCmap() or ()))
         for family, font in fonts
     }
-    assert letters["Main"] == set("xΣ2∑")
-    assert letters["Math"] == set("xΣ")
+    assert letters["Main"] == letters["Math"] == set("xΣ2")
+    assert letters["Size1"] == {"∑"}
     assert "url(vendor/katex/fonts/KaTeX_Fraktur-Bold.woff)" in style
     assert "woff2" not in style

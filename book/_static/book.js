@@ -3,17 +3,22 @@
 (() => {
 "use strict";
 
-const SCROLLERS = ".cell_output .output, .highlight pre, .table-wrapper, .katex-display";
+const SCROLLERS = ".cell_output .output, pre, .pst-scrollable-table-container, .katex-display";
 
-/** Put an element in the tab order while it is wider inside than outside, and only then. */
-function reach(element) {
-  const scrolls = element.scrollWidth > element.clientWidth + 1
-    && /auto|scroll/.test(getComputedStyle(element).overflowX);
-  if (scrolls) element.tabIndex = 0;
+/** Whether an element is wider inside than outside. */
+const scrolls = (element) => element.scrollWidth > element.clientWidth + 1
+  && /auto|scroll/.test(getComputedStyle(element).overflowX);
+
+/** Put an element in the tab order while it scrolls, and only then. */
+function reach(element, isScroller) {
+  if (isScroller) element.tabIndex = 0;
   else if (element.tabIndex === 0) element.removeAttribute("tabindex");
 }
 
-const watcher = new ResizeObserver((entries) => entries.forEach(({ target }) => reach(target)));
+// All are measured before one is marked: between a mark and a measure the page is laid out anew.
+const watcher = new ResizeObserver((entries) => entries
+  .map(({ target }) => [target, scrolls(target)])
+  .forEach(([target, isScroller]) => reach(target, isScroller)));
 document.querySelectorAll(SCROLLERS).forEach((element) => watcher.observe(element));
 
 // Of a page that is read from disk, browsers refuse requests: what the search finds stands there

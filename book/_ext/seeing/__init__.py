@@ -14,9 +14,10 @@ from seeing.formulas import (
     write_formula_style,
 )
 from seeing.numbering import number_chapters
-from seeing.pages import prepare_page, write_style
+from seeing.pages import mend_theme, prepare_page
 from seeing.percent import JoinPercent
-from seeing.stills import KeepStill, draw_stills
+from seeing.sheet import write_sheet
+from seeing.stills import KeepStill, Still, draw_stills, visit_still
 from seeing.widgets import check_widgets, share_widgets
 
 
@@ -29,7 +30,7 @@ def setup(app):
     # It brings this one, which does nothing here, and does not say that it stands parallel reading.
     app.extensions["sphinx_multitoc_numbering"].parallel_read_safe = True
     app.add_html_math_renderer("katex", (visit_inline, None), (visit_display, None))
-    app.add_css_file("made.css", priority=400)
+    app.add_node(Still, html=(visit_still, None))
     app.add_post_transform(KeepStill)
     app.add_post_transform(JoinPercent)
     app.connect("env-check-consistency", check_widgets)
@@ -38,6 +39,7 @@ def setup(app):
     app.connect("html-page-context", link_style)
     app.connect("html-page-context", prepare_page)  # after what widgets share has gone into files
     app.connect("html-page-context", share_widgets, priority=400)  # MyST-NB writes the state at 500
-    app.connect("build-finished", write_style)
+    app.connect("build-finished", mend_theme)
+    app.connect("build-finished", write_sheet, priority=900)  # the theme writes a part of it
     app.connect("build-finished", write_formula_style)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

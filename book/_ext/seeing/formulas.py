@@ -62,7 +62,7 @@ def typeset(formulas: tuple[tuple[str, bool], ...]) -> list[dict[str, str]]:
 
 
 def formula_of(node: nodes.math | nodes.math_block) -> tuple[str, bool]:
-    """Return a node's LaTeX, its lines as MyST and Sphinx part them, and whether it is displayed."""
+    """Return a node's LaTeX, its lines parted as Sphinx does, and whether it is displayed."""
     tex = node.astext()
     if isinstance(node, nodes.math):
         return tex, False
@@ -87,7 +87,7 @@ def set_formulas(app, doctree: nodes.document, docname: str) -> None:
 
 
 def html_of(node: nodes.math | nodes.math_block) -> str:
-    """Return a formula as it was set, or set it now: the contents list repeats other pages' titles."""
+    """Return a formula as it was set, or set it now, if it stands in the list of all pages."""
     if "html" not in node:
         node["html"] = typeset((formula_of(node),))[0]["html"]
     return node["html"]

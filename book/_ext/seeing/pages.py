@@ -1,4 +1,4 @@
-"""Lighter pages: only the icons in use, pictures as WebP; and what else a page needs."""
+"""Lighter pages: pictures as WebP beside them, the theme's scripts in time; and what they need."""
 
 from __future__ import annotations
 
@@ -7,76 +7,34 @@ from base64 import b64decode, b64encode
 from io import BytesIO
 from pathlib import Path
 
-from fontTools.subset import Options, Subsetter
-from fontTools.ttLib import TTFont
 from PIL import Image
 
-from cnnlib.palette import css_variables
-from seeing.widgets import PICTURE, host_style, keeper, picture_file
+from seeing.sheet import deferred, lighter_head
+from seeing.widgets import PICTURE, keeper, picture_file
 
-# The theme's icon fonts: family, weight, file.
-ICON_FONTS = [
-    ("Font Awesome 6 Free", 900, "fa-solid-900"),
-    ("Font Awesome 6 Free", 400, "fa-regular-400"),
-    ("Font Awesome 6 Brands", 400, "fa-brands-400"),
-]
+#: How the theme's script begins to look for what scrolls.
+LOOK = re.compile(
+    r',"complete"===document\.readyState\?(\w+)\(\):window\.addEventListener\("load",\1\)'
+)
 
 
-def without_icon_script(head: str) -> str:
-    """Drop the theme's icon script, 0.5 MB compressed, from a page's head."""
-    lighter, count = re.subn(r"<script[^>]*fontawesome\.js[^>]*></script>", "", head)
+def without_look(script: str) -> str:
+    """Drop from the theme's script its look for what scrolls, which `book.js` does at less cost.
+
+    It measures and marks block after block, and so lays the page out once for each.
+    """
+    lighter, count = LOOK.subn("", script)
     if count != 1:
-        raise ValueError("The theme does not load fontawesome.js as it did; see layout.html.")
+        raise ValueError("The theme's script does not look for what scrolls as it did.")
     return lighter
 
 
-def used_icons(style: str, sources: list[str]) -> set[int]:
-    """Return the code points of the icons that a style sheet and the given pages use."""
-    rules = re.findall(r'([^{}]*)\{[^{}]*content:\s*"\\([0-9a-f]+) ?"', style)
-    codes = {
-        name: int(code, 16)
-        for selectors, code in rules
-        for name in re.findall(r"\.(fa-[\w-]+)", selectors)
-    }
-    unnamed = {int(code, 16) for selectors, code in rules if ".fa-" not in selectors}
-    named = {name for source in sources for name in re.findall(r"\bfa-[\w-]+", source)}
-    private = {ord(letter) for letter in style if "\ue000" <= letter <= "\uf8ff"}
-    return private | unnamed | {codes[name] for name in named & set(codes)}
-
-
-def icon_faces(static: Path, icons: set[int]) -> str:
-    """Cut the theme's icon fonts to ``icons``; return the style sheet that loads what is left."""
-    rules = []
-    for family, weight, name in ICON_FONTS:
-        font = TTFont(static / "vendor/fontawesome/webfonts" / f"{name}.ttf")
-        wanted = icons & set(font.getBestCmap())
-        if wanted:
-            subsetter = Subsetter(Options(hinting=False))
-            subsetter.populate(unicodes=wanted)
-            subsetter.subset(font)
-            font.flavor = "woff"
-            font.save(static / f"{name}.woff")
-            rules.append(
-                f'@font-face {{ font-family: "{family}"; font-weight: {weight}; '
-                f'font-display: block; src: url({name}.woff) format("woff"); }}\n'
-            )
-    return "".join(rules)
-
-
-def write_style(app, exception) -> None:
-    """Write what is made rather than kept: the palette, the page host's style, the icons in use."""
+def mend_theme(app, exception) -> None:
+    """Write the theme's script anew, without what costs more than it gives."""
     if exception or app.builder.format != "html":
         return
-    out = Path(app.outdir)
-    pages = [*out.rglob("*.html"), *out.glob("_static/scripts/*-theme.js")]
-    styles = [
-        out / "_static/styles" / f"{name}.css"
-        for name in ("pydata-sphinx-theme", "sphinx-book-theme")
-    ]
-    style = "".join(path.read_text(encoding="utf-8") for path in styles)
-    icons = used_icons(style, [path.read_text(encoding="utf-8") for path in pages])
-    sheet = css_variables() + host_style() + icon_faces(out / "_static", icons)
-    (out / "_static" / "made.css").write_text(sheet, encoding="utf-8")
+    path = Path(app.outdir) / "_static/scripts/pydata-sphinx-theme.js"
+    path.write_text(without_look(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 #: A picture within a drawing, as matplotlib embeds one.
@@ -103,7 +61,7 @@ def as_webp(match: re.Match) -> str:
 
 def prepare_page(app, pagename, templatename, context, doctree) -> None:
     """Give the templates what they need, and mend what docutils writes."""
-    context["without_icon_script"] = without_icon_script
+    context |= {"lighter_head": lighter_head, "deferred": deferred}
     # A bibliography's roles: one is deprecated, the other wrong, since the list holds more.
     for role in (' role="doc-biblioentry"', ' role="list" class="citation-list"'):
         context["body"] = context.get("body", "").replace(role, "")

@@ -24,11 +24,12 @@
     return canvas.ariaLabel ?? label?.textContent;
   }
 
-  /** A canvas as a picture, which says in which widget it is and what it shows. */
+  /** A canvas as a picture, which says in which widget it is and what it shows. Lazy, it is not
+   * fetched where the widget comes first; where scripts are off, browsers fetch it all the same. */
   function picture(canvas) {
     const image = document.createElement("img");
     const { width, height, className } = canvas;
-    Object.assign(image, { src: canvas.toDataURL(), width, height });
+    Object.assign(image, { src: canvas.toDataURL(), width, height, loading: "lazy" });
     if (className) image.className = className;
     image.style.cssText = canvas.style.cssText;
     image.alt = [title(canvas), nameOf(canvas)].filter(Boolean).join(": ");

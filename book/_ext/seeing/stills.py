@@ -169,6 +169,16 @@ def keep(folder: Path, name: str, views: Views, drawn: list[dict[str, str]]) -> 
 # --- On the page ------------------------------------------------------------------------------
 
 
+class Still(nodes.General, nodes.Element):
+    """What stands for a widget. The search index takes no word of it, as it would of raw HTML."""
+
+
+def visit_still(writer, node: Still) -> None:
+    """Write a still as it is."""
+    writer.body.append(node["html"])
+    raise nodes.SkipNode
+
+
 class KeepStill(SphinxPostTransform):
     """Keep a widget's still picture beside it, for readers without scripts.
 
@@ -188,7 +198,7 @@ class KeepStill(SphinxPostTransform):
             if live is not None:
                 still = f"<div data-widget-fallback>{next(stills)}</div></div>"
                 live.insert(0, nodes.raw("", '<div class="widget">', format="html"))
-                live += nodes.raw("", still, format="html")
+                live += Still(html=still)
 
 
 def fallbacks(env, docname: str, doctree: nodes.document) -> Iterator[str]:
