@@ -79,10 +79,9 @@ def test_every_page_has_its_letters_its_formulas_and_living_widgets(disk):
     living = 0
     for name in PAGES:
         page = disk(name)
-        page.evaluate("window.MathJax?.startup?.promise")
         page.evaluate("document.fonts.ready.then(() => {})")
         assert "Source Serif 4" in " ".join(page.evaluate(FONTS)), name
-        unset = page.locator(".math:not(.highlight *):not(:has(mjx-container, math))")
+        unset = page.locator(".math:not(.highlight *):not(:has(.katex math))")
         assert unset.all_text_contents() == [], name
         assert page.locator(".live-widget .lw-alert").count() == 0, name
         living += page.locator(".live-widget .cnn-widget").count()

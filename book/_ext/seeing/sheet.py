@@ -9,10 +9,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fontTools.subset import Options, Subsetter
-from fontTools.ttLib import TTFont
-
 from cnnlib.palette import css_variables
+from seeing.fonts import cut
 from seeing.widgets import host_style
 
 #: What goes into the sheet, in the order in which pages would load it.
@@ -112,14 +110,9 @@ def icon_faces(static: Path, icons: set[int]) -> str:
     """Cut the theme's icon fonts to ``icons``; return the style sheet that loads what is left."""
     rules = []
     for family, weight, name in ICON_FONTS:
-        font = TTFont(static / "vendor/fontawesome/webfonts" / f"{name}.ttf")
-        wanted = icons & set(font.getBestCmap())
-        if wanted:
-            subsetter = Subsetter(Options(hinting=False))
-            subsetter.populate(unicodes=wanted)
-            subsetter.subset(font)
-            font.flavor = "woff"
-            font.save(static / f"{name}.woff")
+        font = cut(static / "vendor/fontawesome/webfonts" / f"{name}.ttf", icons)
+        if font:
+            (static / f"{name}.woff").write_bytes(font)
             rules.append(
                 f'@font-face {{ font-family: "{family}"; font-weight: {weight}; '
                 f'font-display: block; src: url({name}.woff) format("woff"); }}\n'
