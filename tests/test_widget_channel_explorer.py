@@ -377,7 +377,7 @@ def test_less_motion_plays_slowly_and_does_not_glide(explore):
 @pytest.mark.browser
 def test_arrow_keys_move_the_window_from_slices_and_map(explore):
     page = explore(ChannelExplorer(row=0, column=0))
-    reachable = page.locator(".live-widget .cnn-grid [tabindex='0']")
+    reachable = page.locator(".live-widget .cnn-grid td[tabindex='0']")
     assert reachable.count() == 4
     for i in range(4):
         reachable.nth(i).focus()

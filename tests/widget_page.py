@@ -18,6 +18,7 @@ from playwright.sync_api import expect
 from seeing.stills import Views, draw
 from seeing.widgets import host_style
 
+from cnnlib import widgets
 from cnnlib.widgets.common import base
 
 ROOT = Path(__file__).parents[1]
@@ -66,6 +67,19 @@ def state(*widgets) -> str:
     """Return the saved state of some widgets and of everything that they refer to."""
     data = embed_data(views=widgets, state=dependency_state(widgets, drop_defaults=False))
     return script("state", data["manager_state"])
+
+
+def layer(name: str, depth: int = 0) -> dict:
+    """Return one row of a network's table."""
+    numbers = {"output_shape": (1, 4), "parameters": 1, "macs": 1, "memory": 1}
+    return {"name": name, "type": "Linear", "depth": depth} | numbers
+
+
+def one_of_each() -> list:
+    """Return a widget of each kind, in the order of their names; two networks to compare."""
+    two = {"One": [layer("a"), layer("block"), layer("b", 1)], "Two": [layer("a")]}
+    made_of = {"ArchitectureExplorer": [two]}
+    return [getattr(widgets, name)(*made_of.get(name, [])) for name in widgets.__all__]
 
 
 def words_of(name: str) -> dict:

@@ -134,7 +134,7 @@ class ArchitectureView extends View {
       cell("th", "columnheader", i, text, { scope: "col" }));
     this.body = element("tbody", { role: "rowgroup" });
     this.total = element("tr", { role: "row" });
-    this.table = element("table", { className: "cnn-arch-table", role: "treegrid" });
+    this.table = element("table", { className: "cnn-layers cnn-arch-table", role: "treegrid" });
     const head = element("tr", { role: "row" }, ...heads);
     this.table.append(element("thead", { role: "rowgroup" }, head), this.body);
     this.table.append(element("tfoot", { role: "rowgroup" }, this.total));

@@ -1,6 +1,10 @@
 // A grid of numbers as a real table. Cells stay; only what changed in them is written.
 
 import { div, element, freshId, setAttribute, setText } from "./elements.js";
+import { keyPlace } from "./keys.js";
+import { clamp } from "./model.js";
+
+const CARET = ["ArrowLeft", "ArrowRight", "Home", "End"]; // keys of a text that is being typed
 
 /**
  * @typedef {object} Look what one cell shows
@@ -45,7 +49,8 @@ export class Grid {
     this.cells = [];
     this.margin = [0, 0];
     this.measures = {};
-    this.focus = null; // the one cell of an interactive grid that the Tab key reaches
+    this.focus = null; // the one cell of an interactive grid, or field, that the Tab key reaches
+    if (onEdit) this.#walkFields();
   }
 
   /**
@@ -60,11 +65,12 @@ export class Grid {
     for (let r = 0; r < rows; r += 1) {
       for (let c = 0; c < columns; c += 1) {
         const wanted = look(r, c);
-        longest = Math.max(longest, wanted.text.length);
+        longest = Math.max(longest, widthOf(wanted.text));
         this.#write(this.cells[r][c], wanted);
       }
     }
     this.#measure({ rows, columns, longest });
+    if (this.onEdit && !this.focus?.isConnected) this.setFocus(0, 0);
   }
 
   /** Tell the style sheet what it needs to know: sizes, and the length of the longest text. */
@@ -107,13 +113,48 @@ export class Grid {
     for (const [c, cell] of heads.entries()) setText(cell, text(c, left));
   }
 
-  /** The cell that Tab reaches: the present position of an interactive grid. */
+  /** What Tab reaches: the present position of an interactive grid, or one of the fields. */
   setFocus(r, c) {
-    const cell = this.cells[r]?.[c]?.cell ?? null;
-    if (cell === this.focus) return;
+    const { cell, field } = this.cells[r]?.[c] ?? {};
+    const stop = field ?? cell ?? null;
+    if (stop === this.focus) return;
     if (this.focus) this.focus.tabIndex = -1;
-    if (cell) cell.tabIndex = 0;
-    this.focus = cell;
+    if (stop) stop.tabIndex = 0;
+    this.focus = stop;
+  }
+
+  /** The arrow keys walk over the fields, as long as nothing is typed. */
+  #walkFields() {
+    let typed = null; // the field whose text is being typed
+    this.table.addEventListener("input", ({ target }) => {
+      typed = target;
+    });
+    this.table.addEventListener("change", () => {
+      typed = null;
+    });
+    this.table.addEventListener("focusin", (event) => {
+      typed = null;
+      this.setFocus(...this.place(event));
+    });
+    this.table.addEventListener("keydown", (event) => {
+      if (event.altKey || event.metaKey || event.shiftKey || event.defaultPrevented) return;
+      if (typed === event.target && CARET.includes(event.key)) return;
+      const next = this.#nextField(event);
+      if (!next) return;
+      event.preventDefault();
+      next.focus();
+    });
+  }
+
+  /** The field that a key leads to: left and right go in the order of reading, up and down by rows. */
+  #nextField(event) {
+    const [rows, columns] = [this.cells.length, this.cells[0].length];
+    const [r, c] = this.place(event);
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key] ?? 0;
+    const index = clamp(r * columns + c + step, 0, rows * columns - 1);
+    const read = [Math.floor(index / columns), index % columns];
+    const next = step ? read : keyPlace(event, [r, c], [rows, columns]);
+    return next && this.cells[next[0]][next[1]].field;
   }
 
   /**
@@ -204,11 +245,16 @@ export class Grid {
 
   #field(r, c) {
     const typing = { autocomplete: "off", spellcheck: false, enterKeyHint: "done" };
-    const field = element("input", { type: "text", ...typing });
+    const field = element("input", { type: "text", tabIndex: -1, ...typing });
     field.addEventListener("focus", () => field.select());
     field.addEventListener("change", () => this.onEdit(r, c));
     return field;
   }
+}
+
+/** How wide a text is, in digits: a sign is wider than they are, a point half as wide. */
+function widthOf(text) {
+  return text.length + (/^[+−]/.test(text) ? 0.35 : 0) - (text.includes(".") ? 0.5 : 0);
 }
 
 /** A header that takes no room: row and column numbers are for assistive tools. */

@@ -41,8 +41,6 @@ class Explorer extends GridView {
   #makeStage() {
     this.input = new Grid("input", { interactive: true });
     this.output = new Grid("output", { interactive: true });
-    this.problem = element("p", { className: "cnn-problem" });
-    this.output.frame.append(this.problem);
     this.stage = div("cnn-stage", this.input.root, this.output.root);
     this.#listenToGrid(this.input, (r, c) => this.#placeOver(r, c));
     this.#listenToGrid(this.output, (r, c) => [r, c]);
@@ -75,9 +73,11 @@ class Explorer extends GridView {
     this.pair = template(this.t.pair, "cnn-pair");
     this.hint = element("p", { className: "cnn-hint" }, this.t.pairHint);
     this.makeRefusal("cnn-refusal");
-    const sum = element("p", { className: "cnn-sum" });
-    sum.append(this.sumText, " ", this.terms, " ", this.total);
-    this.reading = div("cnn-reading", sum, this.pair.root, this.hint, this.refusal);
+    this.line = element("p", { className: "cnn-sum" });
+    this.line.append(this.sumText, " ", this.terms, " ", this.total);
+    this.problem = element("p", { className: "cnn-problem" });
+    const links = [this.pair.root, this.hint, this.refusal];
+    this.reading = div("cnn-reading", this.line, this.problem, ...links);
   }
 
   #makeFormula() {
@@ -258,10 +258,10 @@ class Explorer extends GridView {
     if (!problem) this.input.setFocus(...this.#middle());
   }
 
-  #drawKernel({ rows, columns, applied, settings }) {
+  #drawKernel({ rows, columns, applied, settings, problem }) {
     setText(this.kernel.label, settings.flip ? this.t.kernelLabelFlipped : this.t.kernelLabel);
     const size = Math.max(rows.kernel, columns.kernel);
-    this.reading.style.setProperty("--kernel-size", size);
+    if (!problem) this.reading.style.setProperty("--kernel-size", size); // what its sum needs
     this.root.classList.toggle("cnn-large-kernel", size > 3);
     const shade = shadesOf(applied, { signed: true });
     this.kernel.show(rows.kernel, columns.kernel, (r, c) => ({
@@ -294,7 +294,6 @@ class Explorer extends GridView {
   #drawOutput({ rows, columns, output, row, column, filled, problem }) {
     const size = { rows: rows.output, columns: columns.output };
     setText(this.output.label, problem ? this.t.outputLabelNone : fill(this.t.outputLabel, size));
-    setText(this.problem, this.#problemText(problem, rows, columns));
     this.output.table.hidden = problem !== "";
     const [shade, write] = [shadesOf(output), aligned(output, 1)];
     const reached = filled ? Infinity : row * columns.output + column;
@@ -315,8 +314,10 @@ class Explorer extends GridView {
     return fill(this.t.problemLarge, { span, room });
   }
 
-  #drawSum({ row, column, problem }) {
-    this.reading.classList.toggle("cnn-invisible", problem !== "");
+  /** The sum, or in its place the reason why there is none. */
+  #drawSum({ row, column, rows, columns, problem }) {
+    setText(this.problem, this.#problemText(problem, rows, columns));
+    this.line.hidden = problem !== "";
     if (problem) return setText(this.sum, "");
     const values = this.values.flat();
     const sum = total(this.values);
@@ -370,7 +371,7 @@ class Explorer extends GridView {
     const [r, c] = linked ?? [Infinity, Infinity];
     const isShown = !scene.problem && r < scene.rows.kernel && c < scene.columns.kernel;
     this.pair.root.hidden = !isShown;
-    this.hint.hidden = isShown || this.refused !== null;
+    this.hint.hidden = isShown || this.refused !== null || scene.problem !== "";
     if (!isShown) return this.markLinked([]);
     const [y, x] = scene.pixel(r, c);
     const records = [this.window, this.kernel, this.products].map((grid) => grid.cells[r][c]);

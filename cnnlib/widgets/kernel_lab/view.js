@@ -129,7 +129,7 @@ class Lab extends GridView {
     const roots = [this.window.root, times, this.kernel.root, equals, this.products.root];
     this.strip = div("cnn-lab-strip", ...roots, adds, sum);
     this.strip.addEventListener("focusin", (event) => this.#choose(event));
-    this.strip.addEventListener("keydown", (event) => this.#nudge(event));
+    this.strip.addEventListener("keydown", (event) => this.#nudge(event), { capture: true });
     const place = (event) => grids.map((each) => each.place(event)).find(Boolean);
     this.linkWithin(this.strip, (event) => place(event) ?? this.linked);
   }
@@ -380,6 +380,7 @@ class Lab extends GridView {
       editable: true,
       ...shade(applied[r][c]),
     }));
+    this.kernel.setFocus(...this.chosen);
     this.#drawWeight(applied, kernel);
   }
 

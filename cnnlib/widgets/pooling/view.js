@@ -107,8 +107,9 @@ class PoolingView extends GridView {
     this.numbersStrip = div("cnn-pool-window", this.window.root, this.sum);
     this.repeats = slider(t.repeats, model.get("limits").repeats, (n) => set(model, { repeats: n }));
     this.chain = element("p", { className: "cnn-chain" });
-    const scale = fill(t.changeScale, { level: FULL_CHANGE });
-    const notes = div("cnn-pool-reading", this.chain, element("p", { className: "cnn-hint" }, scale));
+    const hints = [fill(t.changeScale, { level: FULL_CHANGE }), t.numbersOnly]
+      .map((text) => element("p", { className: "cnn-hint" }, text));
+    const notes = div("cnn-pool-reading", this.chain, ...hints);
     this.photoStrip = div("cnn-pool-repeats", this.repeats.root, notes);
     this.strip = div("cnn-pool-strip", this.numbersStrip, this.photoStrip);
   }

@@ -147,7 +147,7 @@ class FieldView extends View {
     const head = element("thead", {}, element("tr", {}, ...names));
     this.lines = Array.from({ length: most + 1 }, (_, l) => this.#makeLine(l));
     const body = element("tbody", {}, ...this.lines.map(({ row }) => row));
-    const table = element("table", { className: "cnn-rf-table", "aria-label": t.tableName });
+    const table = element("table", { className: "cnn-layers cnn-rf-table", "aria-label": t.tableName });
     table.append(head, body);
     this.addButton = button(t.addLayer, () => this.#addLayer());
     this.paddings = segments(t.paddingAll, Object.entries(t.paddings), (name) => {
