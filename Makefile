@@ -9,7 +9,7 @@ SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export CNNLIB_PROFILE ?= short
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve readers lab test check colab notebooks full lint lock clean chromium
+.PHONY: help book serve readers lab test check colab notebooks full lint lock clean chromium firefox
 
 help:           ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,7 +57,7 @@ readers: $(READY) ## write the notebooks for readers, in plain Markdown, from th
 lab: readers    ## open the notebooks for readers in JupyterLab
 	$(BIN)/jupyter lab _build/notebooks
 
-test: $(READY) chromium ## run every check: about seventeen minutes on two cores
+test: $(READY) chromium firefox ## run every check: about seventeen minutes on two cores
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -q -m "not built" -n 2
 	@$(MAKE) --no-print-directory colab
@@ -96,6 +96,13 @@ chromium: $(READY)
 	then $(SUDO) apt-get update -qq && $(SUDO) apt-get install -qq -y chromium-headless-shell; \
 	else for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit; done; \
 	$(BIN)/playwright install chromium; fi
+
+# Firefox, in which every control is moved once. It needs no driver beside it.
+firefox:
+	@for name in $(FIREFOX) firefox-esr firefox; do command -v $$name >/dev/null && exit; done; \
+	if grep -q '^ID=debian' /etc/os-release 2>/dev/null && { [ -z "$(SUDO)" ] || command -v sudo >/dev/null; }; \
+	then $(SUDO) apt-get update -qq && $(SUDO) apt-get install -qq -y firefox-esr; \
+	else echo "No Firefox was found: install it, or name one by make FIREFOX=/path/to/firefox test"; exit 1; fi
 
 clean:          ## remove what was built; the environment stays
 	rm -rf _build conf.py .pytest_cache .ruff_cache .hypothesis
