@@ -43,7 +43,7 @@ from benchmarks.pages import documents
 from cnnlib.widgets.common.photos import cat_photo
 
 ROOT = Path(__file__).resolve().parent.parent
-WIDTHS = [360, 768, 1024, 1440]
+WIDTHS = [320, 360, 768, 1024, 1440]
 
 
 PAGES = documents(yaml.safe_load((ROOT / "_toc.yml").read_text()))
@@ -180,11 +180,12 @@ UNREACHABLE = """() => [...document.querySelectorAll("article *")].filter((eleme
   && element.tabIndex < 0 && !element.querySelector("a, button, input, select, [tabindex]")
 ).map((element) => element.outerHTML.slice(0, 120))"""
 
-# Equations and figures that scroll on a phone and do not fade where there is more to see.
-UNHINTED = """() => [...document.querySelectorAll("div.math, div.math *, .output:has(svg text)")]
+# Code, equations, tables and figures that scroll and do not fade where there is more to see.
+UNHINTED = """() => [...document.querySelectorAll(
+    "article pre, div.math, div.math *, .output:has(svg text, .cnn-table)")]
   .filter((element) => {
     const style = getComputedStyle(element);
-    return matchMedia("(max-width: 600px)").matches && /auto|scroll/.test(style.overflowX)
+    return /auto|scroll/.test(style.overflowX)
       && element.scrollWidth > element.clientWidth + 1 && element.checkVisibility()
       && (style.maskImage === "none" || !parseFloat(style.getPropertyValue("--fade-right")));
   }).map((element) => element.outerHTML.slice(0, 120))"""
@@ -333,6 +334,28 @@ def test_page_looks_right(opened, width):
     assert looked_at(page) == NOTHING
 
 
+# Where letters of twice the size may do harm.
+LARGE_LETTERS = {name: LOOKS[name] for name in (
+    "beyond the page's edge", "cut off in a widget", "controls on each other"
+)}  # fmt: skip
+TWICE = "(is) => { document.documentElement.style.fontSize = is ? '200%' : ''; }"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [360, 1280])
+def test_letters_of_twice_the_size_fit(opened, width):
+    page = opened
+    page.set_viewport_size({"width": width, "height": 900})
+    page.evaluate(TWICE, True)
+    widget_page.settle(page)
+    root = "document.documentElement"
+    wide = page.evaluate(f"{root}.scrollWidth - {root}.clientWidth")
+    found = {name: page.evaluate(look) for name, look in LARGE_LETTERS.items()}
+    page.evaluate(TWICE, False)
+    assert wide == 0
+    assert found == {name: [] for name in LARGE_LETTERS}
+
+
 WIDGET = '<div class="live-widget"><div class="cnn-widget">{}</div></div>'
 WORDS = "<p>" + 60 * "words and more words " + "</p>"
 OVER = "position: absolute; top: 3rem; left: 2rem; width: 8rem; height: 4rem"
@@ -343,6 +366,7 @@ SPOILED = [
     (OVERLAPS, 2 * f'<aside class="margin" style="{OVER}">A note</aside>'),
     (UNREACHABLE, '<div style="overflow-x: auto"><pre style="width: 900px">code</pre></div>'),
     (UNHINTED, '<div class="math" style="overflow-x: auto"><i style="padding: 300px">x</i></div>'),
+    (UNHINTED, '<pre style="overflow-x: auto"><i style="padding: 300px">x</i></pre>'),
     (SMALL, WIDGET.format('<b style="font-size: 11.9px">7</b>')),
     (SMALL, '<table style="transform: scale(0.7)"><tr><td style="font-size: 16px">7</table>'),
     (SMALL, '<svg width="75" viewBox="0 0 100 20"><text y="15" font-size="10">7</text></svg>'),
@@ -419,6 +443,26 @@ def test_page_is_accessible(opened, theme):
     assert widget_page.violations(page, preload=False) == []
 
 
+# --- What a finger can do ---------------------------------------------------------------------
+
+# What a finger may miss, links within a sentence apart.
+TINY = """() => [...document.querySelectorAll("a, button, summary, select, input")]
+  .filter((e) => e.checkVisibility({ checkVisibilityCSS: true, opacityProperty: true }))
+  .filter((e) => e.tagName !== "A" || !e.closest("p, li, figcaption, h1, h2, h3, aside"))
+  .map((e) => [e, (e.closest("label") ?? e).getBoundingClientRect()])
+  .filter(([e, { width, height }]) => width && (width < 24 || height < 24))
+  .map(([e, { width, height }]) => `${width} x ${height}: ${e.outerHTML.slice(0, 120)}`)"""
+
+
+@pytest.mark.browser
+def test_a_finger_finds_what_a_mouse_does(visit):
+    page = visit("book/12_googlenet", width=360, has_touch=True, is_mobile=True)
+    copies = page.locator(".highlight:visible > button.copybtn")
+    assert copies.count() > 10
+    assert min(copies.evaluate_all("(all) => all.map((e) => getComputedStyle(e).opacity)")) > "0.8"
+    assert page.evaluate(TINY) == []
+
+
 # --- What a page can do -----------------------------------------------------------------------
 
 
@@ -479,7 +523,7 @@ def test_every_widget_is_alive(lively):
 # Where the Tab key must stop in a widget: at each control, at one radio button of a group, and at
 # one cell of a map.
 STOPS = """(widget) => [...widget.querySelectorAll("a, button, input, select, [tabindex='0']")]
-  .filter((e) => !e.disabled && e.checkVisibility({ checkVisibilityCSS: true }))
+  .filter((e) => !e.disabled && e.tabIndex >= 0 && e.checkVisibility({ checkVisibilityCSS: true }))
   .filter((e, _, all) => e.type !== "radio" || e === (all.find((one) =>
     one.name === e.name && one.checked) ?? all.find((one) => one.name === e.name)))"""
 # What has the focus, as one sees it: where it is, whether a line is drawn round it, and whether
