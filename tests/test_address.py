@@ -138,8 +138,8 @@ def test_elsewhere_a_book_is_fetched_and_has_no_buttons(tmp_path):
 @pytest.mark.parametrize(
     ("repository", "base", "told"),
     [
-        ("", "", ["buttons of a repository, a sitemap and canonical addresses: no address is set"]),
-        ("", "https://book.org", ["without buttons of a repository: no address is set"]),
+        ("", "", ["of Colab and the repository, a sitemap and canonical addresses."]),
+        ("", "https://book.org", ["of Colab and the repository."]),
         (BOOK, "", []),
     ],
 )

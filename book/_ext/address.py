@@ -95,18 +95,14 @@ def settle(app, config) -> None:
 
 def say_missing(app, exception) -> None:
     """Say what the pages go without, and why. A notice, not a warning."""
-    missing = {
-        "buttons of a repository": not app.config.html_theme_options["repository_url"],
-        "a sitemap": not site(app.config),
-        "canonical addresses": not site(app.config),
-    }
-    *first, last = [what for what, lacks in missing.items() if lacks] or [""]
-    if last and not exception and app.builder.format == "html":
-        listed = " and ".join(filter(None, [", ".join(first), last]))
-        tell(
-            f"NOTICE: The pages go without {listed}: no address is set in _config.yml, and git "
-            "knows no remote on GitHub."
-        )
+    known = app.config.html_theme_options["repository_url"]
+    if known or exception or app.builder.format != "html":
+        return
+    rest = "" if site(app.config) else ", a sitemap and canonical addresses"
+    tell(
+        "NOTICE: Neither _config.yml nor git's remote tells an address on GitHub: the pages go "
+        f"without the buttons of Colab and the repository{rest}."
+    )
 
 
 def setup(app):
