@@ -26,7 +26,7 @@ MISSING = {"", "-", "–", "—", "?", "nan", "inf", "-inf"}
 # --- Numbers in prose -----------------------------------------------------------------------
 
 
-def glue(name: str, value) -> None:
+def glue(name: str, value, source=None) -> None:
     """Give ``value`` a name, so that the prose of a page can cite it and never types a number.
 
     The book reads such outputs by MyST-NB's ``glue`` roles; this function writes the same output
@@ -38,15 +38,17 @@ def glue(name: str, value) -> None:
         What the prose calls it: ``{glue:text}`name```.
     value
         A number, or a string that is printed as it is.
+    source
+        Where it comes from, and is kept with it: an `ImageSet`, a record, or words. What comes
+        from the pictures at hand must say so: prose cites no number of the stand-in's.
     """
     from IPython.display import display
 
     prefix = "application/papermill.record/"
-    display(
-        {f"{prefix}text/plain": repr(plain(value))},
-        metadata={"scrapbook": {"name": name, "mime_prefix": prefix}},
-        raw=True,
-    )
+    facts = {"name": name, "mime_prefix": prefix}
+    if source is not None:
+        facts["source"] = str(getattr(source, "name", source))
+    display({f"{prefix}text/plain": repr(plain(value))}, metadata={"scrapbook": facts}, raw=True)
 
 
 def plain(value):

@@ -17,7 +17,7 @@ from cnnlib.models import create_model
 from cnnlib.prediction import load_model
 from experiments import cifar10_fast
 
-COMPUTED = ["networks", "training_steps", "training_throughput"]
+COMPUTED = ["networks", "shipped_networks", "training_steps", "training_throughput"]
 
 
 @pytest.fixture
@@ -198,6 +198,15 @@ def test_turns_are_counted_on_the_middle_of_each_picture(shipped):
         straight, turned = (found["accuracy"][each] for each in ("straight", name))
         assert lost == pytest.approx(100 * (straight - turned))
         assert half > 0
+
+
+def test_what_was_measured_of_shipped_weights_is_of_those_that_ship():
+    record, found = records.load(shipped_networks.RECORD), recorded("shipped_networks")
+    assert found["weights"] == record.checkpoint["sha256"]
+    assert found["sha256"] == record.data["splits"]["test"]["sha256"]
+    assert found["data"].startswith("CIFAR-10")
+    tuned = records.load("fine_tuning").config["arms"]["fine-tuned"]["network"]
+    assert records.load("resnet20_eight_classes").checkpoint["sha256"] in tuned
 
 
 def test_settings_that_change_the_speed_are_named(monkeypatch):

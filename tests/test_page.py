@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from cnnlib import page
+from cnnlib import data, page, records
 from cnnlib.page import picture, table
 
 
@@ -28,6 +28,18 @@ def test_glue_is_what_myst_nb_reads(monkeypatch, value):
     myst_nb.glue("name", value, display=False)
     ours, theirs = shown
     assert ours == theirs
+
+
+def test_glue_keeps_where_a_number_comes_from(monkeypatch):
+    facts = []
+    monkeypatch.setattr(
+        "IPython.display.display", lambda _, metadata, raw: facts.append(metadata["scrapbook"])
+    )
+    images = data.stand_in(1, 1)[0]
+    for source in (images, records.load("resnet20_cifar10"), "this machine", None):
+        page.glue("name", 1, source=source)
+    sources = [each.get("source") for each in facts]
+    assert sources == [images.name, "resnet20_cifar10", "this machine", None]
 
 
 def test_numbers_of_numpy_and_torch_are_written_as_pythons(monkeypatch):

@@ -150,6 +150,25 @@ def hidden_names(cells: list[dict]) -> list[str]:
     return found
 
 
+def unsourced(notebook) -> list[str]:
+    """Say which cells glue what varies without its source, where the pictures at hand decide.
+
+    What is compared is the same with the stand-in, and needs none.
+    """
+    if not any("data.cifar10(" in cell["source"] for cell in code_cells(notebook)):
+        return []
+    return [
+        f"it glues {ast.unparse(call.args[0])}, which varies, and does not say its source"
+        for cell in code_cells(notebook)
+        if notebooks.IGNORED in cell["metadata"].get("tags", [])
+        for call in ast.walk(python(cell["source"]))
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Name)
+        and call.func.id == "glue"
+        and "source" not in {keyword.arg for keyword in call.keywords}
+    ]
+
+
 def is_run(cell) -> bool:
     """Tell whether a cell was run, as far as one can tell once its pictures are taken away."""
     tagged = notebooks.IGNORED in cell["metadata"].get("tags", [])
@@ -185,6 +204,7 @@ def notebook_complaints(notebook) -> list[str]:
         if not is_run(cell):
             found.append(f"code cell {index}: never run, so nothing is compared")
     found += hidden_names(code_cells(notebook))
+    found += unsourced(notebook)
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown" and re.search(r"!\[\s*\]\(", cell["source"]):
             found.append("an image in the text without alternative text")
@@ -250,6 +270,19 @@ def test_bad_code_is_caught(source, complaint):
     notebook = good_notebook()
     notebook["cells"][1]["source"] = source
     assert any(complaint in found for found in notebook_complaints(notebook))
+
+
+def test_a_number_that_varies_needs_its_source_where_cifar10_is_read():
+    def complaints(source, tags=(notebooks.IGNORED,)) -> str:
+        notebook = good_notebook()
+        notebook["cells"][1].update(source=source, metadata={"tags": list(tags)})
+        return "\n".join(notebook_complaints(notebook))
+
+    reads, glues = "images, _ = data.cifar10()\n", "glue('share', percent(0.5)"
+    assert "it glues 'share', which varies" in complaints(f"{reads}{glues})")
+    assert "it glues" not in complaints(f"{reads}{glues}, source=images)")
+    assert "it glues" not in complaints(f"{reads}{glues})", tags=())  # compared
+    assert "it glues" not in complaints(f"{glues})")  # reads no pictures
 
 
 @pytest.mark.parametrize(

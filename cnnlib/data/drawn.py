@@ -7,6 +7,8 @@ import numpy as np
 from .imageset import ImageSet
 
 SIDE = 32
+#: The name of the sets, by which a page knows what its numbers come from.
+NAME = "stand-in pictures, drawn by program"
 
 # How far, in pixels, a point lies outside each shape: y, x are (n, 32, 32), the size r (n, 1, 1).
 KINDS = {
@@ -60,7 +62,7 @@ def _drawn(n: int, seed: list[int]) -> ImageSet:
     for kind, shape in enumerate(KINDS.values()):
         mine = labels == kind
         images[mine] = _pictures(shape, mine.sum(), random)
-    return ImageSet(images, labels, tuple(KINDS), "stand-in pictures, drawn by program")
+    return ImageSet(images, labels, tuple(KINDS), NAME)
 
 
 def _pictures(shape, n: int, random: np.random.RandomState) -> np.ndarray:
