@@ -9,7 +9,7 @@ SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export CNNLIB_PROFILE ?= short
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve readers lab test check colab notebooks full lint lock clean chromium firefox
+.PHONY: help data book serve readers lab test check colab notebooks full lint lock clean chromium firefox
 
 help:           ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ $(OLD)/.ready: requirements.txt
 	@$(OLD)/bin/pip install --quiet --disable-pip-version-check --constraint $(OLD)/constraints.txt \
 	  --no-deps anywidget ipywidgets==7.7.1
 	@touch $@
+
+data: $(READY)  ## fetch CIFAR-10, or fail where it cannot be had
+	$(BIN)/python -c "from cnnlib import data; print(data.cifar10(fallback=False)[0])"
 
 # As `jupyter-book build .`, which has no option to run several notebooks side by side.
 book: $(READY)  ## run every notebook and build the book

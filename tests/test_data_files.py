@@ -618,6 +618,12 @@ def test_the_word_stand_in(monkeypatch, tmp_path):
     assert not (tmp_path / "cache").exists()
 
 
+def test_no_stand_in_where_the_data_set_itself_is_wanted(monkeypatch):
+    monkeypatch.setenv("CNNLIB_DATA", "stand-in")
+    with pytest.raises(ValueError, match=r"asks for the stand-in, where CIFAR-10 itself is wanted"):
+        data.cifar10(fallback=False)
+
+
 def test_what_cnnlib_data_names_must_be_there(monkeypatch, tmp_path, files):
     with pytest.raises(ValueError, match=r"nowhere\.tar does not exist"):
         load(tmp_path / "nowhere.tar", monkeypatch, tmp_path)

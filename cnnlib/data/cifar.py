@@ -54,7 +54,8 @@ def cifar10(*, cache_dir: str | Path | None = None, fallback: bool = True) -> Se
     cache_dir : str or Path, optional
         Where downloads and decoded copies are kept; the user's cache folder by default.
     fallback : bool
-        Where the data set cannot be had, warn and return `stand_in()`.
+        Where the data set cannot be had, warn and return `stand_in()`. Without it, no stand-in is
+        given, even where one is asked for.
 
     Returns
     -------
@@ -64,7 +65,8 @@ def cifar10(*, cache_dir: str | Path | None = None, fallback: bool = True) -> Se
     Raises
     ------
     ValueError
-        If ``CNNLIB_DATA`` names something that is missing, corrupt or of another layout.
+        If ``CNNLIB_DATA`` names something that is missing, corrupt or of another layout, or the
+        stand-in where `fallback` is false.
     ConnectionError
         If no mirror serves the data set and `fallback` is false.
 
@@ -72,6 +74,8 @@ def cifar10(*, cache_dir: str | Path | None = None, fallback: bool = True) -> Se
     """
     named = os.environ.get("CNNLIB_DATA", "").strip()
     if named == "stand-in":
+        if not fallback:
+            raise ValueError("CNNLIB_DATA asks for the stand-in, where CIFAR-10 itself is wanted.")
         return stand_in()
     cache = Path(cache_dir or platformdirs.user_cache_dir("cnnlib"))
     if named:
