@@ -1,15 +1,19 @@
 # Seeing Convolutions. `make help` lists what there is; each command sets up what it needs.
 
 PYTHON ?= python3
+OLDER  ?= $(PYTHON)
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-OLD    := $(VENV)/ipywidgets7
+COLAB  := $(VENV)/colab
+LOWEST := $(VENV)/lowest
+NBVAL  := grep -oE '^(nbval|pytest)(==[^ ;]+|$$)' requirements.txt
 SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export CNNLIB_PROFILE ?= short
 
 .DEFAULT_GOAL := help
-.PHONY: help data book serve readers lab test check colab notebooks full lint lock clean chromium firefox
+.PHONY: help data book serve readers lab test check colab lowest notebooks full lint lock clean \
+  chromium firefox built-checks colab-checks
 
 help:           ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,15 +28,20 @@ $(READY): requirements.txt pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
-# A second, small one with the ipywidgets of Colab. Its notebook server and torch are not needed.
-$(OLD)/.ready: requirements.txt
-	@echo "Setting up $(OLD), a minute the first time ..."
-	@$(PYTHON) -m venv $(OLD)
-	@sed -En '/^ipywidgets/d; s/^([^ ]+==.*) \\$$/\1/p' requirements.txt > $(OLD)/constraints.txt
-	@$(OLD)/bin/pip install --quiet --disable-pip-version-check --constraint $(OLD)/constraints.txt \
-	  ipykernel ipython-genutils numpy pillow psygnal pytest scikit-image typing-extensions
-	@$(OLD)/bin/pip install --quiet --disable-pip-version-check --constraint $(OLD)/constraints.txt \
-	  --no-deps anywidget ipywidgets==7.7.1
+# A second one with Colab's versions, and for `make lowest` a third, with those that pyproject.toml
+# begins with; in each also what runs notebooks. pip is a new one: an old one knows no git+file.
+$(COLAB)/requirements.txt: tests/colab/requirements.txt requirements.txt
+	@$(OLDER) -m venv $(COLAB)
+	@{ cat $<; $(NBVAL); } > $@
+
+$(LOWEST)/requirements.txt: pyproject.toml requirements.txt
+	@$(OLDER) -m venv $(LOWEST)
+	@{ sed -nE 's/^    "([a-z-]+)>=([0-9.]+)",$$/\1==\2/p' $<; echo ipykernel; $(NBVAL); } > $@
+
+$(VENV)/%/.ready: $(VENV)/%/requirements.txt
+	@echo "Setting up $(@D), some minutes the first time ..."
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check --upgrade pip
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 data: $(READY)  ## fetch CIFAR-10, or fail where it cannot be had
@@ -60,20 +69,30 @@ readers: $(READY) ## write the notebooks for readers, in plain Markdown, from th
 lab: readers    ## open the notebooks for readers in JupyterLab
 	$(BIN)/jupyter lab _build/notebooks
 
-test: $(READY) chromium firefox ## run every check: about seventeen minutes on two cores
+# The browsers of the last checks wait more than they compute: Colab's notebooks run beside them.
+test: $(READY) $(COLAB)/.ready chromium firefox ## run every check: about twenty minutes on two cores
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -q -m "not built" -n 2
-	@$(MAKE) --no-print-directory colab
 	@$(MAKE) --no-print-directory book
 	@$(MAKE) --no-print-directory readers
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target built-checks colab-checks
+
+built-checks:
 	$(BIN)/pytest -q -m built -n 2
+
+colab-checks:
+	$(COLAB)/bin/python -m pytest -q -p no:cacheprovider tests/test_ipywidgets.py
+	OMP_NUM_THREADS=1 nice $(BIN)/python -m benchmarks.colab --check
 
 check: $(READY) chromium ## run the quick checks, two minutes: what a change of one file can break
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -q -m "not built and not slow and (not browser or quick)" -n 2
 
-colab: $(OLD)/.ready ## run the widgets' Python side under Colab's ipywidgets
-	$(OLD)/bin/python -m pytest -q -p no:cacheprovider tests/test_ipywidgets.py
+colab: $(COLAB)/.ready readers ## run the notebooks for readers as in Colab, in its versions
+	@$(MAKE) --no-print-directory colab-checks
+
+lowest: $(LOWEST)/.ready readers ## run them in the oldest versions that pyproject.toml allows
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.colab --check --environment $(LOWEST)
 
 notebooks: $(READY) ## run every notebook and refresh its committed text outputs
 	$(BIN)/python tools/notebooks.py book/*.ipynb
