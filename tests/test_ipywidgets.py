@@ -1,7 +1,6 @@
 """Every widget's Python side, under the ipywidgets at hand: `make test` runs this under two.
 
-Colab has ipywidgets 7.7.1, JupyterLab 4 has 8.1. No torch here: the older one lives in a small
-environment of its own.
+Colab has ipywidgets 7.7.1, JupyterLab 4 has 8.1.
 """
 
 from __future__ import annotations
