@@ -217,7 +217,7 @@ SEEN = """(panel) => ({
   text: [...panel.querySelectorAll(".jp-MarkdownCell .jp-RenderedMarkdown")]
     .map((cell) => cell.innerHTML).join("\\n"),
   formulas: panel.querySelectorAll("mjx-container").length,
-  wrong_formulas: panel.querySelectorAll("mjx-merror, [data-mjx-error]").length,
+  wrong_formulas: panel.querySelectorAll("mjx-merror, mjx-container [style*=red]").length,
   folded: panel.querySelectorAll(".jp-CodeCell .jp-InputPlaceholder").length,
   pictures: [...panel.querySelectorAll("img")].map((picture) => picture.naturalWidth > 0),
 })"""
