@@ -36,7 +36,7 @@ $(COLAB)/requirements.txt: tests/colab/requirements.txt requirements.txt
 
 $(LOWEST)/requirements.txt: pyproject.toml requirements.txt
 	@$(OLDER) -m venv $(LOWEST)
-	@{ sed -nE 's/^    "([a-z-]+)>=([0-9.]+)",$$/\1==\2/p' $<; echo ipykernel; $(NBVAL); } > $@
+	@{ sed -nE 's/^    "([A-Za-z0-9._-]+)>=([0-9.]+)",$$/\1==\2/p' $<; echo ipykernel; $(NBVAL); } > $@
 
 $(VENV)/%/.ready: $(VENV)/%/requirements.txt
 	@echo "Setting up $(@D), some minutes the first time ..."
