@@ -53,6 +53,10 @@ found = reversed(list(distributions()))  # of two, the first is imported
 json.dump({each.name: each.version for each in found}, sys.stdout)
 """
 TABLE_HEAD = """\
+What each notebook for readers took in Colab's versions, and the most memory that it held, on
+{machine}, {date}. Other work on the machine (a load of {load_average}) made it longer.
+`python -m benchmarks.colab` writes this, and `{record}`.
+
 | notebook | seconds | GiB |
 |---|---:|---:|
 """
@@ -197,7 +201,8 @@ def record(runs: list[Run]) -> None:
         "versions": {"python": platform.python_version()}
         | dict(line.split("==") for line in wanted if "==" in line),
     }
-    save(RESULT, result | conditions())
+    result |= conditions()
+    save(RESULT, result)
     TABLE.write_text(table(result), encoding="utf-8")
 
 
@@ -207,7 +212,7 @@ def table(result: dict) -> str:
         f"| {name} | {each['seconds']:.0f} | {each['gib']:.1f} |\n"
         for name, each in result["notebooks"].items()
     )
-    return TABLE_HEAD + "".join(rows)
+    return TABLE_HEAD.format(record=RESULT.name, **result) + "".join(rows)
 
 
 def main() -> None:
