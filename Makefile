@@ -82,7 +82,7 @@ built-checks:
 
 colab-checks:
 	$(COLAB)/bin/python -m pytest -q -p no:cacheprovider tests/test_ipywidgets.py
-	OMP_NUM_THREADS=1 nice $(BIN)/python -m benchmarks.colab --check
+	OMP_NUM_THREADS=1 nice $(BIN)/python -m benchmarks.colab --check --workers 2
 
 check: $(READY) chromium ## run the quick checks, two minutes: what a change of one file can break
 	@$(MAKE) --no-print-directory lint
@@ -92,7 +92,7 @@ colab: $(COLAB)/.ready readers ## run the notebooks for readers as in Colab, in 
 	@$(MAKE) --no-print-directory colab-checks
 
 lowest: $(LOWEST)/.ready readers ## run them in the oldest versions that pyproject.toml allows
-	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.colab --check --environment $(LOWEST)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.colab --check --workers 2 --environment $(LOWEST)
 
 notebooks: $(READY) ## run every notebook and refresh its committed text outputs
 	$(BIN)/python tools/notebooks.py book/*.ipynb

@@ -6,7 +6,7 @@ install cell fetches that by git, from this working tree. nbval runs it (`--nbva
 fail, and every widget's display must say what Colab asks for. In the end the environment's versions
 must be what they were.
 
-    make readers && python -m benchmarks.colab       # one after the other, for the record
+    make readers && python -m benchmarks.colab       # one at a time, for the record
     make colab                                       # two at a time; nothing is recorded
 """
 
@@ -54,8 +54,8 @@ json.dump({each.name: each.version for each in found}, sys.stdout)
 """
 TABLE_HEAD = """\
 What each notebook for readers took in Colab's versions, and the most memory that it held, on
-{machine}, {date}. Other work on the machine (a load of {load_average}) made it longer.
-`python -m benchmarks.colab` writes this, and `{record}`.
+{machine}, {date}, at a time: {at_a_time}. Other work on the machine (a load of {load_average})
+made it longer. `python -m benchmarks.colab` writes this, and `{record}`.
 
 | notebook | seconds | GiB |
 |---|---:|---:|
@@ -186,11 +186,12 @@ def run_all(notebooks: list[Path], environment: Path, workers: int) -> list[Run]
         return sorted(pool.map(told, reversed(notebooks)), key=lambda found: found.name)
 
 
-def record(runs: list[Run]) -> None:
-    """Write what was measured, as JSON and as a table."""
+def record(runs: list[Run], workers: int) -> None:
+    """Write what was measured, so many at a time, as JSON and as a table."""
     wanted = (STAND_IN / "requirements.txt").read_text(encoding="utf-8").splitlines()
     result = {
         "what": "each notebook for readers alone, in Colab's versions, its package installed by it",
+        "at_a_time": workers,
         "limit_gib": LIMIT_GIB,
         "notebooks": {
             each.name: {"seconds": round(each.seconds, 1), "gib": round(each.gib, 2)}
@@ -218,17 +219,18 @@ def table(result: dict) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--environment", type=Path, default=ENVIRONMENT)
-    parser.add_argument("--check", action="store_true", help="two at a time; record nothing")
+    parser.add_argument("--workers", type=int, default=1, help="notebooks at a time")
+    parser.add_argument("--check", action="store_true", help="record nothing")
     arguments = parser.parse_args()
     notebooks = sorted(NOTEBOOKS.glob("*.ipynb"))
     if not notebooks:
         sys.exit("The notebooks for readers are not there: run `make readers`.")
-    runs = run_all(notebooks, arguments.environment, workers=2 if arguments.check else 1)
+    runs = run_all(notebooks, arguments.environment, arguments.workers)
     failed = [each.name for each in runs if each.trouble]
     if failed:
         sys.exit(f"{len(failed)} of {len(runs)} notebooks failed: {', '.join(failed)}.")
     if not arguments.check:
-        record(runs)
+        record(runs, arguments.workers)
 
 
 if __name__ == "__main__":
