@@ -774,6 +774,13 @@ def test_the_search_index_takes_no_word_of_a_still():
 
 
 @pytest.mark.browser
+def test_a_formula_stands_once_in_what_the_search_shows(visit):
+    page = visit("search", anchor="?q=coefficient+of+statistics")
+    sentence = page.locator("#search-results .context").first
+    assert "of the template w and of the patch x below it" in sentence.inner_text()
+
+
+@pytest.mark.browser
 def test_search_opens_by_keyboard(visit):
     page = visit(PAGES[0])
     page.keyboard.press("Control+k")
