@@ -21,6 +21,12 @@ const watcher = new ResizeObserver((entries) => entries
   .forEach(([target, isScroller]) => reach(target, isScroller)));
 document.querySelectorAll(SCROLLERS).forEach((element) => watcher.observe(element));
 
+// Paper is white, whatever the screen.
+const { dataset } = document.documentElement;
+let theme;
+window.addEventListener("beforeprint", () => { [theme, dataset.theme] = [dataset.theme, "light"]; });
+window.addEventListener("afterprint", () => { dataset.theme = theme; });
+
 // Of a page that is read from disk, browsers refuse requests: what the search finds stands there
 // without a sentence from each page.
 if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
