@@ -12,7 +12,7 @@ SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 export CNNLIB_PROFILE ?= short
 
 .DEFAULT_GOAL := help
-.PHONY: help data book serve readers lab test check colab lowest notebooks full lint lock clean \
+.PHONY: help data book serve readers lab pdf test check colab lowest notebooks full lint lock clean \
   chromium firefox built-checks colab-checks
 
 help:           ## list the commands
@@ -69,6 +69,10 @@ readers: $(READY) ## write the notebooks for readers, in plain Markdown, from th
 lab: readers    ## open the notebooks for readers in JupyterLab
 	$(BIN)/jupyter lab _build/notebooks
 
+pdf: $(READY) chromium ## print the built book as one PDF, _build/seeing-convolutions.pdf
+	@test -f _build/html/index.html || $(MAKE) --no-print-directory book
+	@$(BIN)/python tools/pdf.py
+
 # The browsers of the last checks wait more than they compute: Colab's notebooks run beside them.
 test: $(READY) $(COLAB)/.ready chromium firefox ## run every check: about twenty minutes on two cores
 	@$(MAKE) --no-print-directory lint
@@ -78,6 +82,7 @@ test: $(READY) $(COLAB)/.ready chromium firefox ## run every check: about twenty
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target built-checks colab-checks
 
 built-checks:
+	@$(MAKE) --no-print-directory pdf
 	$(BIN)/pytest -q -m built -n 2
 
 colab-checks:

@@ -157,7 +157,7 @@ def test_the_build_says_in_one_line_what_is_left_out(tmp_path, monkeypatch, repo
 # --- A small book ---------------------------------------------------------------------------------
 
 CONF = """
-extensions = ["myst_nb", "sphinx_book_theme", "address"]
+extensions = ["myst_nb", "sphinx_book_theme", "address", "releases"]
 html_theme, html_title, root_doc, nb_execution_mode = "sphinx_book_theme", "A book", "one", "off"
 html_theme_options = {
     "repository_url": "",
@@ -188,6 +188,8 @@ def test_a_page_leads_to_where_it_is_published(tmp_path):
     assert addresses(tmp_path, BOOK) == {
         BOOK,
         f"{BOOK}/issues/new",
+        f"{BOOK}/releases/latest/download/seeing-convolutions.pdf",
+        f"{BOOK}/releases/latest/download/seeing-convolutions.zip",
         "https://ada.github.io/book/one.html",
         "https://colab.research.google.com/github/ada/book/blob/notebooks/one.ipynb",
     }

@@ -12,10 +12,10 @@ pytestmark = pytest.mark.browser
 A4 = 635  # pixels between the margins
 
 #: What is wider than the paper, or would have to be scrolled there.
-CUT = """() => [...document.querySelectorAll("article *:not(svg *, mjx-container *, .katex *)")]
+CUT = """() => [...document.querySelectorAll("article *:not(svg *, .katex *)")]
   .filter((e) => e.checkVisibility() && !e.closest(".cnn-hidden"))
   .filter((e) => e.getBoundingClientRect().right > innerWidth + 1
-    || (e.matches("pre, figure, .output, .highlight, .table-wrapper, div.math")
+    || (e.matches("pre, figure, .output, .katex-display, .pst-scrollable-table-container")
       && e.scrollWidth > e.clientWidth + 1))
   .map((e) => e.outerHTML.slice(0, 160))"""
 #: What is for hands.
@@ -53,7 +53,6 @@ def paper(browser, book):
     def open_page(name: str):
         page.emulate_media(media="screen")
         page.goto(f"{book}/{name}.html")
-        page.evaluate("window.MathJax?.startup?.promise")
         widget_page.wait_until_alive(page)
         page.emulate_media(media="print")
         return page
