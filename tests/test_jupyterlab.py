@@ -262,7 +262,7 @@ def open_notebook(page, name: str, cells: int):
     page.locator(".jp-DirListing-item", has_text=name).dblclick()
     panel = page.locator(PANEL)
     panel.locator(".jp-Cell").nth(cells - 1).wait_for()
-    page.locator(f"{TAB}.jp-mod-dirty").wait_for(timeout=RUN)  # with its kernel's version
+    page.locator(f"{TAB}.jp-mod-dirty").wait_for()  # with its kernel's version
     return panel
 
 
@@ -275,6 +275,7 @@ def close_notebook(page, panel) -> None:
 
 def test_every_notebook_for_readers_opens(new_page, readers, tmp_path):
     page = new_page(width=1280, height=1000)
+    page.set_default_timeout(RUN)
     with serving("lab", readers, tmp_path, kernelShutdown=True) as opening:
         paths = sorted(readers.glob("*.ipynb"))
         page.goto(opening(paths[0].name))
