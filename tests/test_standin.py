@@ -64,10 +64,14 @@ def workflow(name: str) -> dict:
 
 
 def test_nothing_is_published_without_the_data_set_and_ci_builds_without_it():
-    steps = workflow("publish")["jobs"]["build"]["steps"]
-    commands = [step.get("run") or step["uses"].partition("@")[0] for step in steps]
+    jobs = workflow("publish")["jobs"]
+    assert jobs["build"]["needs"] == "test"
+    assert {"run": "make test"} in jobs["test"]["steps"]
+    commands = [
+        step.get("run") or step["uses"].partition("@")[0] for step in jobs["build"]["steps"]
+    ]
     (looked,) = [k for k, command in enumerate(commands) if TITLE in command]
-    assert commands.index("make data") < commands.index("make test") < looked
+    assert commands.index("make data") < commands.index("make book readers pdf") < looked
     assert looked < commands.index("actions/upload-pages-artifact")
     assert "CNNLIB_DATA" not in str(workflow("publish"))
     assert workflow("ci")["env"]["CNNLIB_DATA"] == "stand-in"
