@@ -6,8 +6,8 @@ install cell fetches that by git, from this working tree. nbval runs it (`--nbva
 fail, and every widget's display must say what Colab asks for. In the end the environment's versions
 must be what they were.
 
-    make readers && python -m benchmarks.colab       # one at a time, for the record
-    make colab                                       # two at a time; nothing is recorded
+    make readers && python -m benchmarks.colab --workers 2     # for the record, two at a time
+    make colab                                                 # the same; nothing is recorded
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -47,10 +46,11 @@ settings.InteractiveShell.colors = "NoColor"
 PLUGINS = ["-p", "allowed_widgets", "-p", "no:cacheprovider"]
 NBVAL = ["-m", "pytest", "-q", "-x", "--nbval-lax", *PLUGINS]
 VERSIONS = """\
-import json, sys
+import json, platform, sys
 from importlib.metadata import distributions
 found = reversed(list(distributions()))  # of two, the first is imported
-json.dump({each.name: each.version for each in found}, sys.stdout)
+packages = {each.name: each.version for each in found}
+json.dump({"python": platform.python_version()} | packages, sys.stdout)
 """
 TABLE_HEAD = """\
 What each notebook for readers took in Colab's versions, and the most memory that it held, on
@@ -140,7 +140,7 @@ def layer(folder: Path, environment: Path) -> Path:
 
 
 def versions(python: Path) -> dict[str, str]:
-    """Return the version of every package that a Python finds."""
+    """Return the version of a Python, and of every package that it finds."""
     return json.loads(subprocess.check_output([python, "-c", VERSIONS], text=True))
 
 
@@ -186,9 +186,11 @@ def run_all(notebooks: list[Path], environment: Path, workers: int) -> list[Run]
         return sorted(pool.map(told, reversed(notebooks)), key=lambda found: found.name)
 
 
-def record(runs: list[Run], workers: int) -> None:
-    """Write what was measured, so many at a time, as JSON and as a table."""
-    wanted = (STAND_IN / "requirements.txt").read_text(encoding="utf-8").splitlines()
+def record(runs: list[Run], workers: int, environment: Path) -> None:
+    """Write what was measured, so many at a time over an environment, as JSON and as a table."""
+    installed = versions(environment / "bin" / "python")
+    listed = (STAND_IN / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    names = [line.split("==")[0] for line in listed if "==" in line]
     result = {
         "what": "each notebook for readers alone, in Colab's versions, its package installed by it",
         "at_a_time": workers,
@@ -199,8 +201,7 @@ def record(runs: list[Run], workers: int) -> None:
         },
         "profile": os.environ.get("CNNLIB_PROFILE", "short"),
         "data": Path(os.environ.get("CNNLIB_DATA", "CIFAR-10, downloaded")).name,
-        "versions": {"python": platform.python_version()}
-        | dict(line.split("==") for line in wanted if "==" in line),
+        "versions": {name: installed[name] for name in ("python", *names)},
     }
     result |= conditions()
     save(RESULT, result)
@@ -230,7 +231,7 @@ def main() -> None:
     if failed:
         sys.exit(f"{len(failed)} of {len(runs)} notebooks failed: {', '.join(failed)}.")
     if not arguments.check:
-        record(runs, arguments.workers)
+        record(runs, arguments.workers, arguments.environment)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What Lighthouse makes of five pages of the book on a phone.
 
-Claim: performance at least 85 of 100; accessibility, best practices and findability at least 95.
+The goal that it checks, of which no result is recorded yet: performance at least 85 of 100;
+accessibility, best practices and findability at least 95.
 Lighthouse as it comes: a phone's screen, a slow network (1.6 Mbit/s, 150 ms) and a processor slowed
 to a quarter, both simulated from what was observed. Each page is loaded LOADS times without a
 cache; of performance and its times it is the median that counts. The pages are served as GitHub

@@ -103,6 +103,12 @@ def test_the_package_is_fetched_as_it_lies_here(tmp_path):
 # --- The record -----------------------------------------------------------------------------------
 
 
+def of_colab() -> dict[str, str]:
+    """Return the versions that Colab has, as they are listed."""
+    lines = (ROOT / "tests/colab/requirements.txt").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("==") for line in lines if "==" in line)
+
+
 @pytest.fixture
 def recorded() -> dict:
     return json.loads(colab.RESULT.read_text(encoding="utf-8"))
@@ -119,10 +125,21 @@ def test_the_record_names_where_and_with_what(recorded):
     assert recorded["machine"]
     assert recorded["data"].startswith(("CIFAR-10", "cifar10"))
     assert recorded["profile"] == "short"
-    listed = (colab.STAND_IN / "requirements.txt").read_text(encoding="utf-8")
+    assert recorded["at_a_time"] >= 1
     named = {name: each for name, each in recorded["versions"].items() if name != "python"}
-    assert all(f"\n{name}=={each}\n" in listed for name, each in named.items())
+    assert named == of_colab()
     assert {"torch", "numpy", "matplotlib", "ipywidgets"} <= set(named)
+
+
+def test_the_record_says_what_is_installed_and_not_what_is_wanted(tmp_path, monkeypatch):
+    found = dict.fromkeys(of_colab(), "0.1") | {"python": "3.0", "another": "0.2"}
+    monkeypatch.setattr(colab, "versions", lambda python: found)
+    monkeypatch.setattr(colab, "RESULT", tmp_path / "colab.json")
+    monkeypatch.setattr(colab, "TABLE", tmp_path / "colab.md")
+    colab.record([colab.Run("small", 2.0, 0.5)], 3, OWN)
+    written = json.loads((tmp_path / "colab.json").read_text(encoding="utf-8"))
+    assert written["versions"] == dict.fromkeys(of_colab(), "0.1") | {"python": "3.0"}
+    assert written["at_a_time"] == 3
 
 
 def test_the_table_is_the_record(recorded):
