@@ -96,4 +96,6 @@ EXPERIMENT = FewPictures(
     batch_size=BATCH_SIZE,
     rates=Rates(by=VALIDATION_ACCURACY),
     claim=TEST_ACCURACY,
+    sketch="rates chosen where random weights are at chance; one budget; "
+    "one choice of lessons; one pre-trained network, and one look in each mode",
 )

@@ -91,6 +91,10 @@ def test_fine_tuning_learns_from_a_hundred_pictures_of_each_new_class(short_fine
     torch.testing.assert_close(images[0], by_hand)
 
 
+def test_the_record_of_fine_tuning_is_the_sketch_that_it_declares():
+    assert records.load("fine_tuning").sketch == fine_tuning.EXPERIMENT.sketch
+
+
 @pytest.mark.slow
 def test_the_fine_tuned_network_begins_with_the_weights_that_ship(short_fine_tuning, tmp_path):
     arm = short_fine_tuning.arms["fine-tuned"]

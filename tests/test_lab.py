@@ -427,6 +427,12 @@ def test_a_record_of_one_seed_does_not_take_the_place_of_one_of_three(tmp_path, 
     assert records.load("tiny", tmp_path) == three
 
 
+def test_an_experiment_may_be_a_sketch_whatever_its_runs_give(full):
+    known = replace(ONE, sketch="one budget")
+    assert full(known, seeds=3).sketch == "one budget"
+    assert full(known).sketch == "one budget; 1 seed"
+
+
 def test_a_class_that_is_none_is_not_left_out_in_silence(full):
     with pytest.raises(ValueError, match=r"has no class cat: .*circle"):
         full(replace(ONE, without=("cat", "ring")))

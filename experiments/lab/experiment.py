@@ -31,6 +31,8 @@ class Experiment(Course):
         The arm whose weights ship with the record: those of its best seed at the last budget.
     keep_all
         Keep the weights of every run beside it, for other experiments to begin with.
+    sketch
+        In what it falls short of the standard, whatever its runs give: its record is a sketch.
     **course
         What else a `Course` has: its name, arms, configuration, pictures and measures.
 
@@ -47,6 +49,7 @@ class Experiment(Course):
     claim: Quantity = VALIDATION_ACCURACY
     keep: str = ""
     keep_all: bool = False
+    sketch: str = ""
 
     def __post_init__(self):
         for arm in filter(None, [self.keep, *(each.against for each in self.arms.values())]):

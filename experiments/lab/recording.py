@@ -89,7 +89,8 @@ def record_of(work: Work, ended: dict[Task, dict], missing: int) -> records.Reco
         "trials": list(_trials(work)),
         "checkpoint": _checkpoint(work, shipped) if shipped else None,
     }
-    why = shortcomings(records.Record(**facts))
+    why = [work.experiment.sketch] if work.experiment.sketch else []
+    why += shortcomings(records.Record(**facts))
     why += [f"{len(runs)} of {len(runs) + missing} runs"] if missing else []
     return records.Record(**facts, sketch="; ".join(why) or None)
 
