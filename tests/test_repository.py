@@ -717,11 +717,45 @@ def workflows() -> dict[str, dict]:
     return {path.name: yaml.safe_load(path.read_text()) for path in paths}
 
 
+#: What jobs may do for which it is not enough, or too much, to read the repository.
+PERMISSIONS = {
+    "publish.yml: release": {"actions": "read", "contents": "write"},
+    "publish.yml: notebooks": {"actions": "read", "contents": "write"},
+    "publish.yml: deploy": {"pages": "write", "id-token": "write"},
+}
+#: The job that pushes to the repository, for which git must know the token.
+PUSHES = "publish.yml: notebooks"
+
+
+def jobs() -> dict[str, dict]:
+    """Return the jobs of all workflows, each with the permissions that it has in the end."""
+    return {
+        f"{name}: {job}": {"permissions": workflow["permissions"]} | parts
+        for name, workflow in workflows().items()
+        for job, parts in workflow["jobs"].items()
+    }
+
+
 def test_workflows_use_actions_by_commit_and_may_do_no_more_than_they_need():
-    for name, workflow in workflows().items():
-        assert workflow["permissions"] in ({}, {"contents": "read"}), name
-        for step in (step for job in workflow["jobs"].values() for step in job["steps"]):
+    for workflow in workflows().values():
+        assert workflow["permissions"] in ({}, {"contents": "read"})
+    for name, job in jobs().items():
+        assert job["permissions"] == PERMISSIONS.get(name, {"contents": "read"}), name
+        for step in job["steps"]:
             assert re.search(r"^$|@[0-9a-f]{40}$", step.get("uses", "")), (name, step)
+
+
+def test_no_workflow_leaves_the_token_where_it_does_not_push():
+    """A checkout leaves it to git, and so to all that runs behind, if it is not told otherwise."""
+    keeping = {
+        name
+        for name, job in jobs().items()
+        for step in job["steps"]
+        if step.get("uses", "").startswith("actions/checkout@")
+        and step.get("with", {}).get("persist-credentials") is not False
+    }
+    assert keeping == {PUSHES}
+    assert set(PERMISSIONS) < set(jobs())
 
 
 def test_a_workflow_walks_the_way_without_make():
