@@ -217,6 +217,17 @@ def shades(panel) -> list:
     return [[*map(float, re.findall(r"[\d.]+", color)), 1.0][:4] for color in colors]
 
 
+#: What a widget shows apart from one of its controls, which a browser moves by itself, with its
+#: label and its number; and apart from what is read out later.
+REST = """(widget, control) => {
+  const own = control.closest(".cnn-slider, .cnn-choice, fieldset") ?? control;
+  const others = [...widget.querySelectorAll("input, select")].filter((e) => !own.contains(e));
+  const live = widget.querySelector(".cnn-hidden[aria-live]").outerHTML;
+  const shown = widget.outerHTML.replace(own.outerHTML, "").replace(live, "");
+  return shown + others.map((e) => e.value + e.checked).join();
+}"""
+
+
 # --- Looking ----------------------------------------------------------------------------------
 
 BELOW = "<p id='below'>Below</p>"
