@@ -41,13 +41,20 @@ def glue(name: str, value, source=None) -> None:
     source
         Where it comes from, and is kept with it: an `ImageSet`, a record, or words. What comes
         from the pictures at hand must say so: prose cites no number of the stand-in's.
+
+    Raises
+    ------
+    TypeError
+        If the source has no name.
     """
     from IPython.display import display
 
     prefix = "application/papermill.record/"
     facts = {"name": name, "mime_prefix": prefix}
     if source is not None:
-        facts["source"] = str(getattr(source, "name", source))
+        facts["source"] = getattr(source, "name", source)
+        if not isinstance(facts["source"], str) or not facts["source"]:
+            raise TypeError(f"a source is a set of pictures, a record or words, not {source!r:.80}")
     display({f"{prefix}text/plain": repr(plain(value))}, metadata={"scrapbook": facts}, raw=True)
 
 

@@ -21,7 +21,7 @@ BOOK = "https://github.com/ada/book"
 @pytest.fixture(autouse=True)
 def no_address(monkeypatch):
     """A machine that knows of no address, wherever these tests run."""
-    for name in ("BOOK_REPOSITORY", "GITHUB_REPOSITORY", "GIT_DIR"):
+    for name in ("BOOK_REPOSITORY", "GITHUB_REPOSITORY", "GITHUB_SERVER_URL", "GIT_DIR"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -49,6 +49,10 @@ def checkout(tmp_path):
         "git@github.com:ada/book.git",
         "ssh://git@github.com/ada/book",
         "git://github.com/ada/book.git\n",
+        "ssh://git@ssh.github.com:443/ada/book.git",
+        "git@GitHub.com:/ada/book.git",
+        "org-123@github.com:ada/book.git",
+        "http://www.github.com/ada/book//",
     ],
 )
 def test_each_way_to_write_it_on_github(written):
@@ -82,6 +86,42 @@ def test_the_first_that_knows_it_tells_it(checkout, monkeypatch):
     assert address.find_repository(folder, BOOK) == "file:///a/copy"
 
 
+def test_a_workflow_on_another_server_tells_no_address_on_github(checkout, monkeypatch):
+    monkeypatch.setenv("GITHUB_REPOSITORY", "ada/book")
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://git.example.org")
+    assert address.find_repository(checkout()) is None
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.com")
+    assert address.find_repository(checkout()) == BOOK
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("https://ada:secret@gitlab.com/a/b.git", "https://gitlab.com/a/b.git"),
+        (" ", None),
+        ("file:///a copy", "file:///a%20copy"),
+    ],
+)
+def test_an_address_is_told_without_what_is_nobodys_business(checkout, monkeypatch, given, told):
+    monkeypatch.setenv("BOOK_REPOSITORY", given)
+    assert address.find_repository(checkout()) == told
+
+
+def test_git_is_asked_about_the_folder_alone(checkout, monkeypatch, tmp_path):
+    other = checkout("git@github.com:other/one.git")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    folder = tmp_path / "copy"
+    (folder / ".git").mkdir(parents=True)
+    assert address.find_repository(folder) is None
+
+
+def test_a_remote_that_is_no_text_is_no_address(checkout):
+    folder = checkout()
+    with open(folder / ".git" / "config", "ab") as config:
+        config.write(b'[remote "origin"]\n\turl = https://github.com/ada/b\xfcch\n')
+    assert address.find_repository(folder) is None
+
+
 def test_a_remote_elsewhere_is_no_address(checkout):
     assert address.find_repository(checkout("https://example.org/ada/book.git")) is None
 
@@ -103,6 +143,7 @@ def test_without_git_there_is_no_remote(checkout, monkeypatch):
     [
         (BOOK, "https://ada.github.io/book"),
         ("https://github.com/ada/ada.github.io", "https://ada.github.io"),
+        ("https://github.com/Ada/ada.github.io", "https://ada.github.io"),
         ("https://gitlab.com/ada/book", ""),
         ("file:///a/copy", ""),
         ("", ""),

@@ -743,6 +743,23 @@ def test_search_works_without_a_server(visit):
     no_trouble(page)
 
 
+KEEPS_NOTHING = """Object.defineProperty(window, "localStorage", { configurable: true,
+  get() { throw new DOMException("denied", "SecurityError") } })"""
+
+
+@pytest.mark.browser
+def test_a_browser_that_keeps_nothing_is_served_as_well(new_page, book):
+    page = new_page(color_scheme="dark")
+    page.add_init_script(KEEPS_NOTHING)
+    page.goto(f"{book}/search.html?q=kernel")
+    page.locator("#search-results li a").first.wait_for()
+    page.goto(f"{book}/{PAGES[0]}.html")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.locator(".theme-switch-button").first.click()
+    page.wait_for_function("document.documentElement.dataset.theme === 'light'")
+    no_trouble(page)
+
+
 # What a reader looks for, in the words that others use, and the page that teaches it.
 SOUGHT = {
     "batch norm": "book/08_training_a_cnn",

@@ -133,3 +133,9 @@ def test_axes_are_no_figure():
     with pytest.raises(TypeError, match=r"not a Axes: axes\.figure"):
         picture(axes, alt="A line.")
     plt.close()
+
+
+@pytest.mark.parametrize("source", [("a", "b"), "", len, 3])
+def test_a_source_has_a_name(source):
+    with pytest.raises(TypeError, match="a source is a set of pictures, a record or words"):
+        page.glue("n", 7, source=source)

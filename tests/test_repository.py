@@ -214,6 +214,12 @@ def notebook_complaints(notebook) -> list[str]:
         found.append("traces of execution: run `make notebooks`")
     if compared_share(notebook) < 2 / 3:
         found.append(f"only {compared_share(notebook):.0%} of the cells that print are compared")
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            found += [
+                f"cites {cited}, of which nothing tells whether it is the stand-in's: glue:text"
+                for cited in re.findall(r"\{glue(?!:text\}`[^`:]+(?::[^`:]+)?`).*", cell["source"])
+            ]
     return found
 
 
@@ -243,6 +249,15 @@ def test_notebook_keeps_the_policy(path):
 
 def test_there_are_notebooks():
     assert {"intro", "02_convolution", "19_cifar10_resnet"} <= {path.stem for path in NOTEBOOKS}
+
+
+@pytest.mark.parametrize(
+    "cited", ["{glue}`n`", "{glue:text}`a.ipynb::n:d`", "```{glue:figure} n\n```", "{glue:md}`n`"]
+)
+def test_a_number_is_cited_so_that_its_source_is_asked(cited):
+    notebook = good_notebook()
+    notebook.cells[0]["source"] += f"\n\nThere are {cited}.\n"
+    assert "stand-in" in " ".join(notebook_complaints(notebook))
 
 
 def test_a_good_notebook_has_no_complaints():

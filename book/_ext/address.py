@@ -7,7 +7,7 @@ read when pages and notebooks are made, from the first of these that knows it:
    ``file:///path/to/a/checkout``;
 2. ``repository.url`` in ``_config.yml``;
 3. the checkout's remote, if that is on GitHub;
-4. ``GITHUB_REPOSITORY``, which a workflow on GitHub sets to ``owner/name``.
+4. ``GITHUB_REPOSITORY``, which a workflow on github.com sets to ``owner/name``.
 
 Pages lie where ``html.baseurl`` in ``_config.yml`` says, else on the repository's GitHub Pages.
 """
@@ -23,7 +23,8 @@ from telling import tell
 
 #: An address on GitHub, in the ways in which git writes one.
 GITHUB = re.compile(
-    r"(?:(?:https|ssh|git)://(?:[^@/]+@)?|git@)github\.com[:/]([\w-]+)/([\w.-]+?)(?:\.git)?/?"
+    r"(?i:(?:https?|ssh|git)://(?:[^@/]+@)?(?:www\.|ssh\.)?github\.com(?::\d+)?/|[\w-]+@github\.com:/?)"
+    r"([\w-]+)/+([\w.-]+?)(?:\.git)?/*"
 )
 #: The buttons of a page that lead to the repository.
 BUTTONS = ["launch_buttons", "use_repository_button", "use_issues_button"]
@@ -42,9 +43,17 @@ def remote(folder: Path) -> str:
     """
     if not (folder / ".git").exists():
         return ""
-    command = ["git", "-C", str(folder), "ls-remote", "--get-url"]
+    # As in a hook, these would name another checkout than the folder's.
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+
+    def git(*words: str) -> str:
+        command = ["git", "-C", str(folder), *words]
+        told = subprocess.run(command, capture_output=True, env=own).stdout
+        return told.decode(errors="replace").strip()
+
     try:
-        return subprocess.run(command, capture_output=True, text=True).stdout
+        is_root = Path(git("rev-parse", "--show-toplevel") or "/").samefile(folder)
+        return git("ls-remote", "--get-url") if is_root else ""
     except FileNotFoundError:
         return ""
 
@@ -59,11 +68,13 @@ def find_repository(folder: Path, configured: str = "") -> str | None:
     configured : str
         ``repository.url`` of ``_config.yml``.
     """
-    given = os.environ.get("BOOK_REPOSITORY") or configured
+    given = (os.environ.get("BOOK_REPOSITORY") or configured).strip()
     if given:
-        return github(given) or given
+        # It stands in pages and notebooks: no token goes with it, and no blank ends it.
+        return github(given) or re.sub(r"://[^@/]*@", "://", given).replace(" ", "%20")
+    server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
     name = os.environ.get("GITHUB_REPOSITORY")
-    return github(remote(folder)) or (f"https://github.com/{name}" if name else None)
+    return github(remote(folder)) or (name and github(f"{server}/{name}"))
 
 
 def pages(repository: str) -> str:
@@ -72,8 +83,8 @@ def pages(repository: str) -> str:
     if not match:
         return ""
     owner, name = match.groups()
-    host = f"{owner}.github.io"
-    return f"https://{host}" if name == host else f"https://{host}/{name}"
+    host = f"{owner}.github.io".lower()
+    return f"https://{host}" if name.lower() == host else f"https://{host}/{name}"
 
 
 def site(config) -> str | None:

@@ -73,8 +73,9 @@ def say_so(app, doctree: nodes.document) -> None:
     """Begin a page on which the stand-in was at work, and says so, with a word on it."""
     if NAME in " ".join(doctree.astext().split()):
         said = nodes.title(TITLE, TITLE), nodes.paragraph(WORDS, WORDS)
-        page = next(doctree.findall(nodes.section))
-        page.insert(1, nodes.admonition("", *said, classes=["standin"]))  # behind its title
+        box = nodes.admonition("", *said, classes=["standin"])
+        page = next(doctree.findall(nodes.section), None)
+        page.insert(1, box) if page else doctree.insert(0, box)  # behind its title, if it has one
 
 
 def setup(app):
