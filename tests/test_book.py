@@ -445,13 +445,24 @@ def test_page_is_accessible(opened, theme):
 
 # --- What a finger can do ---------------------------------------------------------------------
 
-# What a finger may miss, links within a sentence apart.
-TINY = """() => [...document.querySelectorAll("a, button, summary, select, input")]
-  .filter((e) => e.checkVisibility({ checkVisibilityCSS: true, opacityProperty: true }))
-  .filter((e) => e.tagName !== "A" || !e.closest("p, li, figcaption, h1, h2, h3, aside"))
-  .map((e) => [e, (e.closest("label") ?? e).getBoundingClientRect()])
-  .filter(([e, { width, height }]) => width && (width < 24 || height < 24))
-  .map(([e, { width, height }]) => `${width} x ${height}: ${e.outerHTML.slice(0, 120)}`)"""
+# What a finger may miss, and how many links were looked at: all but those in a sentence, which has
+# words of its own.
+TINY = r"""() => {
+  const isInSentence = (link) => {
+    const block = link.closest("p, li, td, figcaption, nav");
+    if (!block || block.matches("nav") || link.matches(".headerlink")) return false;
+    const rest = block.cloneNode(true);
+    for (const each of rest.querySelectorAll("a, ul, ol")) each.remove();
+    return /\p{L}/u.test(rest.textContent);
+  };
+  const targets = [...document.querySelectorAll("a, button, summary, select, input")]
+    .filter((e) => e.checkVisibility({ checkVisibilityCSS: true, opacityProperty: true }))
+    .filter((e) => e.tagName !== "A" || !isInSentence(e));
+  const tiny = targets.map((e) => [e, (e.closest("label") ?? e).getBoundingClientRect()])
+    .filter(([, { width, height }]) => width && (width < 24 || height < 24))
+    .map(([e, { width, height }]) => `${width} x ${height}: ${e.outerHTML.slice(0, 120)}`);
+  return [tiny, targets.filter((e) => e.matches("li > a")).length];
+}"""
 
 
 @pytest.mark.browser
@@ -460,7 +471,27 @@ def test_a_finger_finds_what_a_mouse_does(visit):
     copies = page.locator(".highlight:visible > button.copybtn")
     assert copies.count() > 10
     assert min(copies.evaluate_all("(all) => all.map((e) => getComputedStyle(e).opacity)")) > "0.8"
-    assert page.evaluate(TINY) == []
+    tiny, closed = page.evaluate(TINY)
+    assert tiny == []
+    for side, links in (("primary", len(PAGES) - 1), ("secondary", 5)):
+        page.locator(f"button.{side}-toggle").click()
+        page.locator("dialog[open] li > a").first.wait_for()
+        tiny, opened = page.evaluate(TINY)
+        assert tiny == []
+        assert opened - closed >= links
+        page.keyboard.press("Escape")
+
+
+@pytest.mark.browser
+def test_a_link_alone_in_a_list_is_no_sentence(page):
+    page.set_content(
+        "<style>a { font: 10px/1 monospace }</style>"
+        "<p>Read <a>this</a>.</p><ul><li><p><a>alone</a></p></li>"
+        "<li><a>folded</a><ul><li>See <a>that</a>, too.</li></ul></li></ul>"
+        "<h2>Heading<a class='headerlink'>#</a></h2>"
+    )
+    tiny, _ = page.evaluate(TINY)
+    assert [re.search(r">(.*)</a>", each)[1] for each in tiny] == ["alone", "folded", "#"]
 
 
 # --- What a page can do -----------------------------------------------------------------------
