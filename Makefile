@@ -55,8 +55,7 @@ book: $(READY)  ## run every notebook and build the book
 	  -d _build/.doctrees . _build/html
 	@echo "The book is in _build/html/index.html; 'make serve' opens it on localhost."
 
-serve: $(READY) ## show the built book at http://127.0.0.1:8000
-	@test -f _build/html/index.html || $(MAKE) book
+serve: readers  ## show the built book, and what it gives to download, at http://127.0.0.1:8000
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
 
 # From the last build: what it has read, run and numbered is taken as it is.
