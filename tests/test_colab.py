@@ -61,7 +61,7 @@ def test_what_runs_in_colab_is_no_trouble(run_small):
     assert found.trouble == ""
     assert found.name == "small"
     assert found.seconds > 0.5
-    assert 0.03 < found.gib < 1
+    assert 0.03 < found.gib < colab.LIMIT_GIB
 
 
 @pytest.mark.slow

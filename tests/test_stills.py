@@ -108,13 +108,21 @@ def test_fields_keep_what_they_hold(show_still):
     assert page.locator("output").all_text_contents() == ["7", "0.00"]
 
 
+#: A still's pictures are loaded when they come into view.
+LOADED = """(all) => Promise.all(all.map(async (image) => {
+    image.loading = "eager";
+    await image.decode();
+    return image.naturalWidth;
+}))"""
+
+
 @pytest.mark.browser
 def test_every_picture_says_in_which_widget_it_is_and_what_it_shows(show_still):
     page = show_still(*(kind() for kind in BOOKS), widgets.PoolingExplorer(view="photo"))
     alts = page.locator("img").evaluate_all("(all) => all.map((e) => e.alt)")
     assert len(alts) == 2 + 2 + 4  # lab, receptive field, pooling
     assert [alt for alt in alts if not re.match(r"\S.{10,}: \S.+", alt)] == []
-    sizes = page.locator("img").evaluate_all("(all) => all.map((e) => e.naturalWidth)")
+    sizes = page.locator("img").evaluate_all(LOADED)
     assert min(sizes) > 1
 
 
