@@ -146,7 +146,8 @@ def draw_stills(app, env) -> None:
     except NoChromium as reason:
         app.connect("build-finished", partial(say_boxes, reason=reason))
     else:
-        app.connect("build-finished", partial(refresh_heights, names=[*wanted]))
+        # Behind the style sheet, without which all is of another height.
+        app.connect("build-finished", partial(refresh_heights, names=[*wanted]), priority=950)
 
 
 def say_boxes(app, exception, reason: NoChromium) -> None:
