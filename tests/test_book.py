@@ -784,6 +784,7 @@ def test_a_browser_that_keeps_nothing_is_served_as_well(new_page, book):
     page.add_init_script(KEEPS_NOTHING)
     page.goto(f"{book}/search.html?q=kernel")
     page.locator("#search-results li a").first.wait_for()
+    page.wait_for_load_state("networkidle")  # what is found is shown with its sentence
     page.goto(f"{book}/{PAGES[0]}.html")
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
     page.locator(".theme-switch-button").first.click()
