@@ -24,13 +24,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+from readers.install import install_cell
 
 from benchmarks.recording import RESULTS, conditions, save
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.append(str(ROOT / "book" / "_ext"))
-from readers.install import install_cell  # noqa: E402 - the build's own
-
 STAND_IN = ROOT / "tests" / "colab"  # for what only Colab has
 ENVIRONMENT = ROOT / ".venv" / "colab"
 NOTEBOOKS = ROOT / "_build" / "notebooks"
@@ -55,7 +53,7 @@ json.dump({"python": platform.python_version()} | packages, sys.stdout)
 TABLE_HEAD = """\
 What each notebook for readers took in Colab's versions, and the most memory that it held, on
 {machine}, {date}, at a time: {at_a_time}. Other work on the machine (a load of {load_average})
-made it longer. `python -m benchmarks.colab` writes this, and `{record}`.
+made it longer. `python -m benchmarks.colab --workers {at_a_time}` writes this, and `{record}`.
 
 | notebook | seconds | GiB |
 |---|---:|---:|

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import yaml
-from playwright.sync_api import Page
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.append(str(ROOT / "book" / "_ext"))
-from browsing import (  # noqa: E402, F401 - the build's own, for all benchmarks
+from browsing import (  # noqa: F401 - for all benchmarks
     QuietHandler,
     chromium,
     find_chromium,
     served,
     start_server,
 )
+from playwright.sync_api import Page
 
+ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "_build" / "html"
 
 ALONE = '<!DOCTYPE html><html lang="en"><body><div id="here" style="width: 46rem"></div></body>'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import widget_page
-from widget_page import one_of_each
+from widget_page import NUMBERS, one_of_each
 
 from cnnlib.widgets import ConvolutionExplorer, PoolingExplorer
 
@@ -14,15 +14,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 # --- Forced colours ---------------------------------------------------------------------------
 
 #: What cannot be told apart where the system chooses the colours, by computed colours.
-UNSEEN = """() => {
-  const pen = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
-  const numbers = (color) => {
-    pen.clearRect(0, 0, 1, 1);
-    pen.fillStyle = color;
-    pen.fillRect(0, 0, 1, 1);
-    const [r, g, b, a] = pen.getImageData(0, 0, 1, 1).data;
-    return [r, g, b, a / 255];
-  };
+UNSEEN = (
+    """() => {"""
+    + NUMBERS
+    + """
   const over = ([r, g, b, a], ground) => [r, g, b].map((v, i) => a * v + (1 - a) * ground[i]);
   /** What an element's text stands on: its own ground over those that it lies in. */
   const ground = (e) => e === null ? numbers("Canvas").slice(0, 3)
@@ -61,6 +56,7 @@ UNSEEN = """() => {
     .filter(([on, off]) => outline(all(on)[0]) === outline(all(off)[0]));
   return [...icons, ...signs, ...segments, ...texts, ...flat].map(told).concat(choices);
 }"""
+)
 
 
 @pytest.mark.parametrize("system", ["light", "dark"])

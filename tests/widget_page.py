@@ -235,9 +235,9 @@ TOO_SMALL = """() => [...document.querySelectorAll(".live-widget *")]
   .filter((e) => parseFloat(getComputedStyle(e).fontSize) < 12).map((e) => e.outerHTML)"""
 TOO_WIDE = """([apart, width]) => [...document.querySelectorAll(".live-widget *")].filter((e) =>
   !e.closest(apart) && e.getBoundingClientRect().right > width).map((e) => e.outerHTML)"""
-#: The contrast of each cell, by WCAG, with its HTML; a colour may have any form.
-CONTRASTS = """() => {
-  const pen = new OffscreenCanvas(1, 1).getContext("2d");
+#: A script's ``numbers(color)``: the red, green and blue of a colour in any form, and its alpha.
+NUMBERS = """
+  const pen = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
   const numbers = (color) => {
     pen.clearRect(0, 0, 1, 1);
     pen.fillStyle = color;
@@ -245,6 +245,12 @@ CONTRASTS = """() => {
     const [r, g, b, a] = pen.getImageData(0, 0, 1, 1).data;
     return [r, g, b, a / 255];
   };
+"""
+#: The contrast of each cell, by WCAG, with its HTML; a colour may have any form.
+CONTRASTS = (
+    """() => {"""
+    + NUMBERS
+    + """
   const light = ([r, g, b]) => [r, g, b]
     .map((v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
     .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
@@ -257,6 +263,7 @@ CONTRASTS = """() => {
     return [(high + 0.05) / (low + 0.05), cell.outerHTML];
   });
 }"""
+)
 
 
 def below(page) -> float:
